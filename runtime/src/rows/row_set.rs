@@ -1,0 +1,224 @@
+//! The loaded rows of one table, what became of them, and how to take one event's changes back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Row;
+use crate::store::{Cell, Cells, StoreError, Transaction};
+
+#[derive(Debug, Clone)]
+struct Slot<R> {
+    loaded: Option<R>,
+    now: Option<R>,
+}
+
+/// The rows of one table that a batch has loaded. `decide` reads and changes them here; rows that
+/// differ from what was loaded are written by [`RowSet::write`].
+///
+/// Only rows whose leading value was named in `touches` are here: asking for another is a defect of
+/// the group and panics, because its absence would be mistaken for "there is no such row".
+#[derive(Debug)]
+pub struct RowSet<R: Row> {
+    slots: BTreeMap<R::Key, Slot<R>>,
+    leads: BTreeSet<R::Lead>,
+    before: Vec<(R::Key, Option<R>)>,
+}
+
+impl<R: Row> Default for RowSet<R> {
+    fn default() -> Self {
+        Self {
+            slots: BTreeMap::new(),
+            leads: BTreeSet::new(),
+            before: Vec::new(),
+        }
+    }
+}
+
+impl<R: Row> RowSet<R> {
+    /// The row of a key, when there is one.
+    pub fn get(&self, key: &R::Key) -> Option<&R> {
+        self.slots.get(key).and_then(|slot| slot.now.as_ref())
+    }
+
+    /// All rows, in key order.
+    pub fn iter(&self) -> impl Iterator<Item = &R> {
+        self.slots.values().filter_map(|slot| slot.now.as_ref())
+    }
+
+    /// The rows whose keys lie in a range, in key order: with `(lead, MIN)..=(lead, MAX)`, all rows
+    /// of one leading value.
+    pub fn range(&self, range: impl std::ops::RangeBounds<R::Key>) -> impl Iterator<Item = &R> {
+        self.slots
+            .range(range)
+            .filter_map(|(_, slot)| slot.now.as_ref())
+    }
+
+    /// Puts a row, new or changed.
+    pub fn put(&mut self, row: R) {
+        self.require(&row.lead());
+        self.set(row.key(), Some(row));
+    }
+
+    /// Removes a row.
+    pub fn remove(&mut self, key: &R::Key) {
+        self.set(key.clone(), None);
+    }
+
+    /// Makes rows of a leading value known without a database: what `load` does, for tests and
+    /// simulations of a group's pure core.
+    pub fn preload(&mut self, lead: R::Lead, rows: impl IntoIterator<Item = R>) {
+        self.leads.insert(lead);
+        for row in rows {
+            self.slots.insert(
+                row.key(),
+                Slot {
+                    loaded: Some(row.clone()),
+                    now: Some(row),
+                },
+            );
+        }
+    }
+
+    fn require(&self, lead: &R::Lead) {
+        assert!(
+            self.leads.contains(lead),
+            "a row of {} was not named in touches",
+            R::TABLE.name
+        );
+    }
+
+    fn set(&mut self, key: R::Key, row: Option<R>) {
+        let slot = self.slots.entry(key.clone()).or_insert(Slot {
+            loaded: None,
+            now: None,
+        });
+        let previous = std::mem::replace(&mut slot.now, row);
+        self.before.push((key, previous));
+    }
+
+    pub(crate) fn mark_now(&mut self) {
+        self.before.clear();
+    }
+
+    #[doc(hidden)]
+    pub fn mark(&mut self) {
+        self.mark_now();
+    }
+
+    #[doc(hidden)]
+    pub fn undo(&mut self) {
+        while let Some((key, previous)) = self.before.pop() {
+            if let Some(slot) = self.slots.get_mut(&key) {
+                slot.now = previous;
+            }
+        }
+    }
+
+    #[doc(hidden)]
+    pub async fn load(
+        &mut self,
+        keys: &BTreeSet<R::Lead>,
+        transaction: &mut dyn Transaction,
+    ) -> Result<(), StoreError> {
+        self.leads.extend(keys.iter().cloned());
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut leads = Cells::new(R::Lead::KIND);
+        for key in keys {
+            key.push(&mut leads);
+        }
+        let kinds = R::TABLE.kinds();
+        let mut columns = transaction
+            .query(&R::TABLE.select(), vec![leads], &kinds)
+            .await?;
+        for row in 0..columns.first().map_or(0, Cells::len) {
+            let row = R::take(&mut columns, row).map_err(|column| {
+                StoreError::Fatal(format!("column {column} of {} does not fit", R::TABLE.name))
+            })?;
+            self.slots.insert(
+                row.key(),
+                Slot {
+                    loaded: Some(row.clone()),
+                    now: Some(row),
+                },
+            );
+        }
+        Ok(())
+    }
+
+    #[doc(hidden)]
+    pub async fn write(&mut self, transaction: &mut dyn Transaction) -> Result<(), StoreError> {
+        let mut changed = R::TABLE.empty_columns();
+        let mut removed = R::TABLE.empty_columns();
+        for slot in self.slots.values().filter(|slot| slot.loaded != slot.now) {
+            match (&slot.now, &slot.loaded) {
+                (Some(row), _) => row.push(&mut changed),
+                (None, Some(row)) => row.push(&mut removed),
+                (None, None) => {}
+            }
+        }
+        if !changed[0].is_empty() {
+            transaction.execute(&R::TABLE.upsert(), changed).await?;
+        }
+        if !removed[0].is_empty() {
+            removed.truncate(R::TABLE.key_columns);
+            transaction.execute(&R::TABLE.delete(), removed).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows that are only ever added: a ledger, a history. They are not loaded; a row whose key exists
+/// is left as it is, so adding is idempotent.
+#[derive(Debug)]
+pub struct Appends<R: Row> {
+    rows: Vec<R>,
+    mark: usize,
+}
+
+impl<R: Row> Default for Appends<R> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            mark: 0,
+        }
+    }
+}
+
+impl<R: Row> Appends<R> {
+    /// Adds a row.
+    pub fn push(&mut self, row: R) {
+        self.rows.push(row);
+    }
+
+    /// The rows added so far.
+    pub fn iter(&self) -> impl Iterator<Item = &R> {
+        self.rows.iter()
+    }
+
+    #[doc(hidden)]
+    pub fn mark(&mut self) {
+        self.mark = self.rows.len();
+    }
+
+    #[doc(hidden)]
+    pub fn undo(&mut self) {
+        self.rows.truncate(self.mark);
+    }
+
+    #[doc(hidden)]
+    pub async fn write(&mut self, transaction: &mut dyn Transaction) -> Result<(), StoreError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let mut columns = R::TABLE.empty_columns();
+        let mut seen = BTreeSet::new();
+        for row in &self.rows {
+            if seen.insert(row.key()) {
+                row.push(&mut columns);
+            }
+        }
+        transaction.execute(&R::TABLE.insert_new(), columns).await?;
+        Ok(())
+    }
+}
