@@ -1,6 +1,7 @@
 //! The consumer runtime: exactly-once effects from Kafka topics in a database, and nothing about
 //! purchases.
 pub mod group;
+pub mod in_memory;
 pub mod record;
 pub mod refusal;
 pub mod rows;

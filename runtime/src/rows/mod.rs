@@ -48,6 +48,9 @@ pub trait Rows: Default + Send {
     fn mark(&mut self);
     /// Takes back all changes since the last mark: called when an event was refused.
     fn undo(&mut self);
+    /// Puts all rows away and takes back those of the keys, or all of them: for running a group
+    /// without a database (see [`crate::in_memory`]).
+    fn swap_in(&mut self, keys: Option<&Self::Keys>);
 }
 
 /// Declares a row struct together with its table.
@@ -219,6 +222,10 @@ macro_rules! row_sets {
             fn undo(&mut self) {
                 $( self.$set.undo(); )*
                 $( self.$log.undo(); )*
+            }
+            #[allow(unused_variables, reason = "a group may have no table that is loaded")]
+            fn swap_in(&mut self, keys: Option<&$keys>) {
+                $( self.$set.swap_in(keys.map(|keys| &keys.$set)); )*
             }
         }
     };

@@ -21,6 +21,7 @@ pub struct RowSet<R: Row> {
     slots: BTreeMap<R::Key, Slot<R>>,
     leads: BTreeSet<R::Lead>,
     before: Vec<(R::Key, Option<R>)>,
+    shelf: BTreeMap<R::Lead, Vec<R>>,
 }
 
 impl<R: Row> Default for RowSet<R> {
@@ -29,6 +30,7 @@ impl<R: Row> Default for RowSet<R> {
             slots: BTreeMap::new(),
             leads: BTreeSet::new(),
             before: Vec::new(),
+            shelf: BTreeMap::new(),
         }
     }
 }
@@ -75,6 +77,23 @@ impl<R: Row> RowSet<R> {
                     now: Some(row),
                 },
             );
+        }
+    }
+
+    /// Puts all rows away and takes back those of the leading values, or all of them: what writing
+    /// a batch and loading the next does, without a database.
+    #[doc(hidden)]
+    pub fn swap_in(&mut self, leads: Option<&BTreeSet<R::Lead>>) {
+        for slot in std::mem::take(&mut self.slots).into_values() {
+            if let Some(row) = slot.now {
+                self.shelf.entry(row.lead()).or_default().push(row);
+            }
+        }
+        self.before.clear();
+        self.leads = leads.map_or_else(|| self.shelf.keys().cloned().collect(), Clone::clone);
+        for lead in self.leads.clone() {
+            let rows = self.shelf.remove(&lead).unwrap_or_default();
+            self.preload(lead, rows);
         }
     }
 
