@@ -48,8 +48,26 @@ pub trait Group: Send + Sync + 'static {
     /// # Errors
     /// [`Refusal`] when this build does not know the timer.
     fn due(&self, timer: &Timer) -> Result<Self::Event, Refusal>;
-    /// Names the rows that `decide` will look at for this event.
+    /// Names the rows that `decide` will look at for this event, as far as the event tells.
     fn touches(&self, event: &Self::Event, keys: &mut <Self::Rows as Rows>::Keys);
+    /// Names the rows that only other rows tell: a release names its purchase, and the purchase's
+    /// lines name the stock.
+    ///
+    /// Called for every event of the batch once the rows of [`Group::touches`] are loaded; what is
+    /// named here is then loaded in a second step. Rows that are there already are not loaded
+    /// again, and naming nothing new costs no statement.
+    ///
+    /// A table whose rows are shared between shards must be named in one of the two steps only:
+    /// its rows are locked in key order, all at once, so that two batches cannot wait for each
+    /// other. Loading such a table twice panics.
+    fn touches_after(
+        &self,
+        rows: &Self::Rows,
+        event: &Self::Event,
+        keys: &mut <Self::Rows as Rows>::Keys,
+    ) {
+        let _ = (rows, event, keys);
+    }
     /// Applies one event to the rows.
     ///
     /// # Errors

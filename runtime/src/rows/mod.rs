@@ -21,6 +21,8 @@ pub trait Row: Clone + PartialEq + Send + Sync + 'static {
     fn key(&self) -> Self::Key;
     /// This row's first column.
     fn lead(&self) -> Self::Lead;
+    /// The first column of a key.
+    fn lead_of(key: &Self::Key) -> &Self::Lead;
     /// Appends the row to columns as made by [`Table::empty_columns`].
     fn push(&self, columns: &mut [Cells]);
     /// Takes row `row` out of columns as they were queried; names the column that does not fit.
@@ -29,11 +31,12 @@ pub trait Row: Clone + PartialEq + Send + Sync + 'static {
 
 /// All rows that a batch touches. Implemented by [`crate::row_sets!`].
 pub trait Rows: Default + Send {
-    /// What to load: filled by `Group::touches`, one set of leading values per table.
+    /// What to load: filled by `Group::touches` and then, anew, by `Group::touches_after`, one set
+    /// of leading values per table.
     type Keys: Default + Send;
     /// The tables, for documentation and checks.
     const TABLES: &'static [Table];
-    /// Loads the rows of the keys, one statement per table.
+    /// Loads the rows of the keys that are not loaded yet, one statement per table that has any.
     fn load<'a>(
         &'a mut self,
         keys: &'a Self::Keys,
@@ -124,6 +127,9 @@ macro_rules! table {
             }
             fn lead(&self) -> Self::Lead {
                 self.$lead.clone()
+            }
+            fn lead_of(key: &Self::Key) -> &Self::Lead {
+                &key.0
             }
             fn push(&self, columns: &mut [$crate::store::Cells]) {
                 let mut columns = columns.iter_mut();

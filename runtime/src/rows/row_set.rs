@@ -37,7 +37,11 @@ impl<R: Row> Default for RowSet<R> {
 
 impl<R: Row> RowSet<R> {
     /// The row of a key, when there is one.
+    ///
+    /// # Panics
+    /// When no row of the key's leading value was named.
     pub fn get(&self, key: &R::Key) -> Option<&R> {
+        self.require(R::lead_of(key));
         self.slots.get(key).and_then(|slot| slot.now.as_ref())
     }
 
@@ -62,6 +66,7 @@ impl<R: Row> RowSet<R> {
 
     /// Removes a row.
     pub fn remove(&mut self, key: &R::Key) {
+        self.require(R::lead_of(key));
         self.set(key.clone(), None);
     }
 
@@ -100,7 +105,7 @@ impl<R: Row> RowSet<R> {
     fn require(&self, lead: &R::Lead) {
         assert!(
             self.leads.contains(lead),
-            "a row of {} was not named in touches",
+            "a row of {} was not named in touches or touches_after",
             R::TABLE.name
         );
     }
@@ -138,14 +143,19 @@ impl<R: Row> RowSet<R> {
         keys: &BTreeSet<R::Lead>,
         transaction: &mut dyn Transaction,
     ) -> Result<(), StoreError> {
-        self.leads.extend(keys.iter().cloned());
-        if keys.is_empty() {
-            return Ok(());
-        }
         let mut leads = Cells::new(R::Lead::KIND);
-        for key in keys {
+        for key in keys.difference(&self.leads) {
             key.push(&mut leads);
         }
+        if leads.is_empty() {
+            return Ok(());
+        }
+        assert!(
+            !R::TABLE.shared || self.leads.is_empty(),
+            "rows of {} are shared between shards and must be locked in one step",
+            R::TABLE.name
+        );
+        self.leads.extend(keys.iter().cloned());
         let kinds = R::TABLE.kinds();
         let mut columns = transaction
             .query(&R::TABLE.select(), vec![leads], &kinds)
