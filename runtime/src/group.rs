@@ -53,9 +53,9 @@ pub trait Group: Send + Sync + 'static {
     /// Names the rows that only other rows tell: a release names its purchase, and the purchase's
     /// lines name the stock.
     ///
-    /// Called for every event of the batch once the rows of [`Group::touches`] are loaded; what is
-    /// named here is then loaded in a second step. Rows that are there already are not loaded
-    /// again, and naming nothing new costs no statement.
+    /// Called for every event of the batch once the rows of [`Group::touches`] are loaded, with
+    /// the keys named so far; what is added here is then loaded in a second step. Rows that are
+    /// there already are not loaded again, and naming nothing new costs no statement.
     ///
     /// A table whose rows are shared between shards must be named in one of the two steps only:
     /// its rows are locked in key order, all at once, so that two batches cannot wait for each

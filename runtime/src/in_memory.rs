@@ -2,8 +2,8 @@
 //! benchmarks of business rules.
 //!
 //! It does what the consumer does around `decide` and nothing else: shows it only the rows that
-//! `touches` named, takes back what a refused event changed, and keeps the rows from one event to
-//! the next. Whoever drives it decides when facts are delivered, tasks answered and timers due, and
+//! `touches` and `touches_after` named, takes back what a refused event changed, and keeps the rows
+//! from one event to the next. Whoever drives it decides when facts are delivered, tasks answered and timers due, and
 //! so can put them in any order.
 
 use crate::{
@@ -44,6 +44,8 @@ impl<G: Group> InMemory<G> {
     ) -> (Result<Decision, Refusal>, Effects<G::Fact>) {
         let mut keys = <G::Rows as Rows>::Keys::default();
         self.group.touches(event, &mut keys);
+        self.rows.swap_in(Some(&keys));
+        self.group.touches_after(&self.rows, event, &mut keys);
         self.rows.swap_in(Some(&keys));
         self.rows.mark();
         let mut effects = Effects::default();

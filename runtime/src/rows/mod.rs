@@ -31,8 +31,8 @@ pub trait Row: Clone + PartialEq + Send + Sync + 'static {
 
 /// All rows that a batch touches. Implemented by [`crate::row_sets!`].
 pub trait Rows: Default + Send {
-    /// What to load: filled by `Group::touches` and then, anew, by `Group::touches_after`, one set
-    /// of leading values per table.
+    /// What to load: filled by `Group::touches` and then by `Group::touches_after`, one set of
+    /// leading values per table.
     type Keys: Default + Send;
     /// The tables, for documentation and checks.
     const TABLES: &'static [Table];

@@ -14,7 +14,7 @@ struct Slot<R> {
 /// The rows of one table that a batch has loaded. `decide` reads and changes them here; rows that
 /// differ from what was loaded are written by [`RowSet::write`].
 ///
-/// Only rows whose leading value was named in `touches` are here: asking for another is a defect of
+/// Only rows whose leading value was named in `touches` or `touches_after` are here: asking for another is a defect of
 /// the group and panics, because its absence would be mistaken for "there is no such row".
 #[derive(Debug)]
 pub struct RowSet<R: Row> {
@@ -22,6 +22,7 @@ pub struct RowSet<R: Row> {
     leads: BTreeSet<R::Lead>,
     before: Vec<(R::Key, Option<R>)>,
     shelf: BTreeMap<R::Lead, Vec<R>>,
+    all: bool,
 }
 
 impl<R: Row> Default for RowSet<R> {
@@ -31,6 +32,7 @@ impl<R: Row> Default for RowSet<R> {
             leads: BTreeSet::new(),
             before: Vec::new(),
             shelf: BTreeMap::new(),
+            all: false,
         }
     }
 }
@@ -95,6 +97,7 @@ impl<R: Row> RowSet<R> {
             }
         }
         self.before.clear();
+        self.all = leads.is_none();
         self.leads = leads.map_or_else(|| self.shelf.keys().cloned().collect(), Clone::clone);
         for lead in self.leads.clone() {
             let rows = self.shelf.remove(&lead).unwrap_or_default();
@@ -104,7 +107,7 @@ impl<R: Row> RowSet<R> {
 
     fn require(&self, lead: &R::Lead) {
         assert!(
-            self.leads.contains(lead),
+            self.all || self.leads.contains(lead),
             "a row of {} was not named in touches or touches_after",
             R::TABLE.name
         );
