@@ -3,9 +3,13 @@
 //! A group declares its row types with [`crate::table!`] and the set of them with
 //! [`crate::row_sets!`]. `decide` sees plain structs; which of them changed is found out here.
 
+mod appends;
 mod row_set;
+mod scan;
 
-pub use row_set::{Appends, RowSet};
+pub use appends::Appends;
+pub use row_set::RowSet;
+pub use scan::Scan;
 
 use crate::store::{BoxFuture, Cells, StoreError, Table, Transaction};
 
@@ -29,6 +33,18 @@ pub trait Row: Clone + PartialEq + Send + Sync + 'static {
     fn take(columns: &mut [Cells], row: usize) -> Result<Self, &'static str>;
 }
 
+/// Takes all rows out of the columns of a query.
+fn take_all<R: Row>(columns: &mut [Cells]) -> Result<Vec<R>, StoreError> {
+    let rows = columns.first().map_or(0, Cells::len);
+    (0..rows)
+        .map(|row| R::take(columns, row))
+        .collect::<Result<_, _>>()
+        .map_err(|column| {
+            let table = R::TABLE.name;
+            StoreError::Fatal(format!("column {column} of {table} does not fit"))
+        })
+}
+
 /// All rows that a batch touches. Implemented by [`crate::row_sets!`].
 pub trait Rows: Default + Send {
     /// What to load: filled by `Group::touches` and then by `Group::touches_after`, one set of
@@ -42,7 +58,9 @@ pub trait Rows: Default + Send {
         keys: &'a Self::Keys,
         transaction: &'a mut dyn Transaction,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// Writes the rows that changed, at most two statements per table.
+    /// Writes the rows that changed: a statement per table for those that are new or differ, one for
+    /// those removed, and in shared tables one more for those that are new. Whoever changed a shared
+    /// row since it was found missing makes this [`StoreError::Transient`].
     fn write<'a>(
         &'a mut self,
         transaction: &'a mut dyn Transaction,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Row;
+use super::{Row, take_all};
 use crate::store::{Cell, Cells, StoreError, Transaction};
 
 #[derive(Debug, Clone)]
@@ -66,10 +66,11 @@ impl<R: Row> RowSet<R> {
         self.set(row.key(), Some(row));
     }
 
-    /// Removes a row.
+    /// Removes a row; one that is not there is no error.
     pub fn remove(&mut self, key: &R::Key) {
-        self.require(R::lead_of(key));
-        self.set(key.clone(), None);
+        if self.get(key).is_some() {
+            self.set(key.clone(), None);
+        }
     }
 
     /// Makes rows of a leading value known without a database: what `load` does, for tests and
@@ -77,13 +78,7 @@ impl<R: Row> RowSet<R> {
     pub fn preload(&mut self, lead: R::Lead, rows: impl IntoIterator<Item = R>) {
         self.leads.insert(lead);
         for row in rows {
-            self.slots.insert(
-                row.key(),
-                Slot {
-                    loaded: Some(row.clone()),
-                    now: Some(row),
-                },
-            );
+            self.insert_loaded(row);
         }
     }
 
@@ -105,6 +100,15 @@ impl<R: Row> RowSet<R> {
         }
     }
 
+    fn insert_loaded(&mut self, row: R) {
+        let key = row.key();
+        let slot = Slot {
+            loaded: Some(row.clone()),
+            now: Some(row),
+        };
+        self.slots.insert(key, slot);
+    }
+
     fn require(&self, lead: &R::Lead) {
         assert!(
             self.all || self.leads.contains(lead),
@@ -122,13 +126,9 @@ impl<R: Row> RowSet<R> {
         self.before.push((key, previous));
     }
 
-    pub(crate) fn mark_now(&mut self) {
-        self.before.clear();
-    }
-
     #[doc(hidden)]
     pub fn mark(&mut self) {
-        self.mark_now();
+        self.before.clear();
     }
 
     #[doc(hidden)]
@@ -158,99 +158,48 @@ impl<R: Row> RowSet<R> {
             "rows of {} are shared between shards and must be locked in one step",
             R::TABLE.name
         );
-        self.leads.extend(keys.iter().cloned());
         let kinds = R::TABLE.kinds();
         let mut columns = transaction
             .query(&R::TABLE.select(), vec![leads], &kinds)
             .await?;
-        for row in 0..columns.first().map_or(0, Cells::len) {
-            let row = R::take(&mut columns, row).map_err(|column| {
-                StoreError::Fatal(format!("column {column} of {} does not fit", R::TABLE.name))
-            })?;
-            self.slots.insert(
-                row.key(),
-                Slot {
-                    loaded: Some(row.clone()),
-                    now: Some(row),
-                },
-            );
+        for row in take_all::<R>(&mut columns)? {
+            self.insert_loaded(row);
         }
+        self.leads.extend(keys.iter().cloned());
         Ok(())
     }
 
     #[doc(hidden)]
     pub async fn write(&mut self, transaction: &mut dyn Transaction) -> Result<(), StoreError> {
-        let mut changed = R::TABLE.empty_columns();
-        let mut removed = R::TABLE.empty_columns();
+        let table = R::TABLE;
+        let mut added = table.empty_columns();
+        let mut changed = table.empty_columns();
+        let mut removed = table.empty_columns();
         for slot in self.slots.values().filter(|slot| slot.loaded != slot.now) {
-            match (&slot.now, &slot.loaded) {
-                (Some(row), _) => row.push(&mut changed),
-                (None, Some(row)) => row.push(&mut removed),
+            match (&slot.loaded, &slot.now) {
+                // Nobody else can add a row of this shard meanwhile; a shared one, anybody can.
+                (None, Some(row)) if table.shared => row.push(&mut added),
+                (_, Some(row)) => row.push(&mut changed),
+                (Some(row), None) => row.push(&mut removed),
                 (None, None) => {}
             }
         }
-        if !changed[0].is_empty() {
-            transaction.execute(&R::TABLE.upsert(), changed).await?;
-        }
-        if !removed[0].is_empty() {
-            removed.truncate(R::TABLE.key_columns);
-            transaction.execute(&R::TABLE.delete(), removed).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Rows that are only ever added: a ledger, a history. They are not loaded; a row whose key exists
-/// is left as it is, so adding is idempotent.
-#[derive(Debug)]
-pub struct Appends<R: Row> {
-    rows: Vec<R>,
-    mark: usize,
-}
-
-impl<R: Row> Default for Appends<R> {
-    fn default() -> Self {
-        Self {
-            rows: Vec::new(),
-            mark: 0,
-        }
-    }
-}
-
-impl<R: Row> Appends<R> {
-    /// Adds a row.
-    pub fn push(&mut self, row: R) {
-        self.rows.push(row);
-    }
-
-    /// The rows added so far.
-    pub fn iter(&self) -> impl Iterator<Item = &R> {
-        self.rows.iter()
-    }
-
-    #[doc(hidden)]
-    pub fn mark(&mut self) {
-        self.mark = self.rows.len();
-    }
-
-    #[doc(hidden)]
-    pub fn undo(&mut self) {
-        self.rows.truncate(self.mark);
-    }
-
-    #[doc(hidden)]
-    pub async fn write(&mut self, transaction: &mut dyn Transaction) -> Result<(), StoreError> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        let mut columns = R::TABLE.empty_columns();
-        let mut seen = BTreeSet::new();
-        for row in &self.rows {
-            if seen.insert(row.key()) {
-                row.push(&mut columns);
+        if !added[0].is_empty() {
+            let expected = added[0].len() as u64;
+            if transaction.execute(&table.insert_new(), added).await? != expected {
+                return Err(StoreError::Transient(format!(
+                    "a row of {} was added by another shard meanwhile",
+                    table.name
+                )));
             }
         }
-        transaction.execute(&R::TABLE.insert_new(), columns).await?;
+        if !changed[0].is_empty() {
+            transaction.execute(&table.upsert(), changed).await?;
+        }
+        if !removed[0].is_empty() {
+            removed.truncate(table.key_columns);
+            transaction.execute(&table.delete(), removed).await?;
+        }
         Ok(())
     }
 }

@@ -80,6 +80,27 @@ impl Cells {
         self.len() == 0
     }
 
+    /// Appends a null.
+    pub fn push_null(&mut self) {
+        match self {
+            Self::Text(values) => values.push(None),
+            Self::Long(values) => values.push(None),
+            Self::Bytes(values) => values.push(None),
+            Self::Bool(values) => values.push(None),
+        }
+    }
+
+    /// Whether row `row` is null, or was taken; a row that does not exist is not.
+    #[must_use]
+    pub fn is_null(&self, row: usize) -> bool {
+        match self {
+            Self::Text(values) => values.get(row).is_some_and(Option::is_none),
+            Self::Long(values) => values.get(row).is_some_and(Option::is_none),
+            Self::Bytes(values) => values.get(row).is_some_and(Option::is_none),
+            Self::Bool(values) => values.get(row).is_some_and(Option::is_none),
+        }
+    }
+
     /// Moves the rows of `other`, which must be of the same kind, to the end of this column.
     pub fn append(&mut self, other: Self) {
         match (self, other) {
@@ -138,15 +159,46 @@ cell!(bool, Bool, |value| *value, |raw| Some(raw));
 impl<T: Cell> Cell for Option<T> {
     const KIND: Kind = T::KIND;
     fn push(&self, column: &mut Cells) {
-        match (self, column) {
-            (Some(value), column) => value.push(column),
-            (None, Cells::Text(values)) => values.push(None),
-            (None, Cells::Long(values)) => values.push(None),
-            (None, Cells::Bytes(values)) => values.push(None),
-            (None, Cells::Bool(values)) => values.push(None),
+        match self {
+            Some(value) => value.push(column),
+            None => column.push_null(),
         }
     }
     fn take(column: &mut Cells, row: usize) -> Option<Self> {
-        Some(T::take(column, row))
+        // Null is one thing, a value that does not fit another: it must not become a null.
+        if column.is_null(row) {
+            return (column.kind() == T::KIND).then_some(None);
+        }
+        T::take(column, row).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_is_taken_as_none_and_only_by_an_option() {
+        let mut column = Cells::Long(vec![None, Some(7)]);
+        assert_eq!(<Option<i64> as Cell>::take(&mut column, 0), Some(None));
+        assert_eq!(<i64 as Cell>::take(&mut column, 0), None);
+        assert_eq!(<Option<i64> as Cell>::take(&mut column, 1), Some(Some(7)));
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_not_mistaken_for_a_null() {
+        let mut column = Cells::longs([i64::MAX]);
+        assert_eq!(<Option<i32> as Cell>::take(&mut column, 0), None);
+        let mut column = Cells::Text(vec![None]);
+        assert_eq!(<Option<i64> as Cell>::take(&mut column, 0), None);
+    }
+
+    #[test]
+    fn columns_of_a_kind_are_joined_in_order() {
+        let mut column = Cells::texts(["a"]);
+        column.push_null();
+        column.append(Cells::texts(["b"]));
+        let expected = vec![Some("a".into()), None, Some("b".into())];
+        assert_eq!(column, Cells::Text(expected));
     }
 }

@@ -6,12 +6,18 @@
 
 mod cells;
 mod migrate;
+mod open;
+mod postgres;
+mod sqlite;
 mod table;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 pub use cells::{Cell, Cells, Kind};
-pub use migrate::Migration;
+pub use migrate::{Migration, MigrationError};
+pub use open::open;
+pub use postgres::{Limits, PostgresStore};
+pub use sqlite::SqliteStore;
 pub use table::{Column, Table};
 
 /// A boxed future; the trait is used as an object so that one binary serves both databases.
@@ -36,7 +42,9 @@ pub enum StoreError {
 ///
 /// `postgres` takes each parameter column as one array and is executed once; `sqlite` takes one
 /// value of each column and is executed once per row of the parameter columns (once, when there
-/// are no parameter columns).
+/// are no parameter columns). Parameter columns without rows are not sent at all: nothing is
+/// affected, nothing is returned. A single value is a column of one row; Postgres reads it as
+/// `($1::bigint[])[1]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// The text for Postgres; parameters `$1::bigint[]`, `$2::text[]`, ...
@@ -55,6 +63,32 @@ impl Statement {
     }
 }
 
+/// How many rows the parameter columns have; none when there are no columns. Columns of different
+/// lengths would be filled up with nulls by Postgres, so they are not sent.
+fn rows_of_parameters(parameters: &[Cells]) -> Result<Option<usize>, StoreError> {
+    let Some(first) = parameters.first() else {
+        return Ok(None);
+    };
+    if parameters.iter().all(|column| column.len() == first.len()) {
+        return Ok(Some(first.len()));
+    }
+    let lengths: Vec<usize> = parameters.iter().map(Cells::len).collect();
+    Err(StoreError::Fatal(format!(
+        "parameter columns of different lengths: {lengths:?}"
+    )))
+}
+
+impl StoreError {
+    /// The same error, with what it is about in front.
+    fn about(self, what: &str) -> Self {
+        match self {
+            Self::Transient(text) => Self::Transient(format!("{what}: {text}")),
+            Self::Refused(text) => Self::Refused(format!("{what}: {text}")),
+            Self::Fatal(text) => Self::Fatal(format!("{what}: {text}")),
+        }
+    }
+}
+
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -67,10 +101,35 @@ pub enum Mode {
 /// A database of one group.
 pub trait Store: Send + Sync + 'static {
     /// Begins a transaction on a connection of its own, connecting when there is none at hand.
+    ///
+    /// Transactions that are open at once are bounded (SQLite has one writer): a caller waits for
+    /// its turn, and gets [`StoreError::Transient`] when that takes too long.
     fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<Box<dyn Transaction>, StoreError>>;
+
+    /// Applies the migrations of a component that this database has not seen, one transaction each;
+    /// returns how many. Several processes may call it at once: they take turns.
+    ///
+    /// `component` keeps the numbers of the runtime's own tables apart from those of the group.
+    /// A database that is ahead of this build is fine: migrations expand first.
+    fn migrate<'a>(
+        &'a self,
+        component: &'a str,
+        migrations: &'a [Migration],
+    ) -> BoxFuture<'a, Result<usize, MigrationError>>;
+
+    /// The migrations of a component that this database has not seen, in order.
+    fn pending<'a>(
+        &'a self,
+        component: &'a str,
+        migrations: &'a [Migration],
+    ) -> BoxFuture<'a, Result<Vec<Migration>, MigrationError>>;
 }
 
-/// An open transaction. Dropped without [`Transaction::commit`], it is rolled back.
+/// An open transaction. Dropped without [`Transaction::commit`], it is rolled back, also when a
+/// call was cancelled half-way.
+///
+/// After an error the transaction is over: every further call, `commit` included, repeats the
+/// error, so that the first half of a statement can never be committed by mistake.
 pub trait Transaction: Send {
     /// Executes a statement for all rows of the parameter columns; returns the rows affected.
     fn execute<'a>(
@@ -87,9 +146,11 @@ pub trait Transaction: Send {
         kinds: &'a [Kind],
     ) -> BoxFuture<'a, Result<Vec<Cells>, StoreError>>;
 
-    /// How many statements were sent so far: the measure of round trips.
+    /// The round trips of this transaction so far, its `BEGIN` included and its `COMMIT` counted
+    /// ahead: 2 when nothing was asked yet. Preparing a text for the first time on a connection is
+    /// not counted. In SQLite, where nothing travels, the same numbers are hops to its thread.
     fn statements(&self) -> u64;
 
-    /// Commits. [`StoreError::Transient`] leaves the outcome unknown.
+    /// Commits. [`StoreError::Transient`] leaves the outcome unknown: read the state again.
     fn commit(self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>>;
 }

@@ -58,6 +58,35 @@ impl Table {
         )
     }
 
+    /// Reads one page of the whole table in key order. Parameters: when `after` a key, that key, a
+    /// column per key column; then the number of rows at most. Each is a column of one row.
+    ///
+    /// Pages follow each other by key, not by count, so every page costs the same.
+    #[must_use]
+    pub fn page(&self, after: bool) -> Statement {
+        let key = &self.columns[..self.key_columns];
+        let skipped = if after { key } else { &[] };
+        let (name, columns, order) = (self.name, self.names(self.columns), self.names(key));
+        let limit = skipped.len() + 1;
+        let text = |single: &dyn Fn(usize, Kind) -> String| {
+            let beyond: Vec<String> = (1..)
+                .zip(skipped)
+                .map(|(place, column)| single(place, column.kind))
+                .collect();
+            let condition = if after {
+                format!("WHERE ({order}) > ({}) ", beyond.join(", "))
+            } else {
+                String::new()
+            };
+            let limit = single(limit, Kind::Long);
+            format!("SELECT {columns} FROM {name} {condition}ORDER BY {order} LIMIT {limit}")
+        };
+        Statement::new(
+            text(&|place, kind| format!("(${place}::{})[1]", array_type(kind))),
+            text(&|place, _| format!("?{place}")),
+        )
+    }
+
     /// Writes rows; a row whose key exists is replaced.
     #[must_use]
     pub fn upsert(&self) -> Statement {
@@ -138,5 +167,79 @@ fn array_type(kind: Kind) -> &'static str {
         Kind::Long => "bigint[]",
         Kind::Bytes => "bytea[]",
         Kind::Bool => "boolean[]",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: Table = Table {
+        name: "lines",
+        columns: &[
+            Column {
+                name: "purchase_id",
+                kind: Kind::Text,
+            },
+            Column {
+                name: "line_no",
+                kind: Kind::Long,
+            },
+            Column {
+                name: "gift",
+                kind: Kind::Bool,
+            },
+        ],
+        key_columns: 2,
+        shared: false,
+    };
+
+    #[test]
+    fn rows_are_loaded_by_the_leading_column_in_key_order() {
+        let select = TABLE.select();
+        assert_eq!(
+            &*select.postgres,
+            "SELECT purchase_id, line_no, gift FROM lines \
+             WHERE purchase_id = ANY($1::text[]) ORDER BY purchase_id, line_no"
+        );
+        assert_eq!(
+            &*select.sqlite,
+            "SELECT purchase_id, line_no, gift FROM lines \
+             WHERE purchase_id = ?1 ORDER BY purchase_id, line_no"
+        );
+    }
+
+    #[test]
+    fn shared_rows_are_locked_in_key_order() {
+        let shared = Table {
+            shared: true,
+            ..TABLE
+        };
+        let text = shared.select().postgres;
+        assert!(text.ends_with("ORDER BY purchase_id, line_no FOR UPDATE"));
+    }
+
+    #[test]
+    fn an_upsert_replaces_all_but_the_key() {
+        assert_eq!(
+            &*TABLE.upsert().postgres,
+            "INSERT INTO lines (purchase_id, line_no, gift) \
+             SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::boolean[]) \
+             ON CONFLICT (purchase_id, line_no) DO UPDATE SET gift = excluded.gift"
+        );
+    }
+
+    #[test]
+    fn the_next_page_begins_behind_the_last_key() {
+        assert_eq!(
+            &*TABLE.page(true).postgres,
+            "SELECT purchase_id, line_no, gift FROM lines \
+             WHERE (purchase_id, line_no) > (($1::text[])[1], ($2::bigint[])[1]) \
+             ORDER BY purchase_id, line_no LIMIT ($3::bigint[])[1]"
+        );
+        assert_eq!(
+            &*TABLE.page(false).sqlite,
+            "SELECT purchase_id, line_no, gift FROM lines ORDER BY purchase_id, line_no LIMIT ?1"
+        );
     }
 }
