@@ -1,0 +1,75 @@
+//! Writing and reading plain records, for tests that look at a topic from outside.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    message::OwnedMessage,
+    producer::{BaseProducer, BaseRecord, Producer as _},
+};
+
+/// Writes payloads to one partition, in order, and waits until the broker has them all.
+///
+/// # Errors
+/// When the broker does not take them in time.
+pub fn write(
+    bootstrap: &str,
+    topic: &str,
+    partition: i32,
+    payloads: &[impl AsRef<[u8]>],
+) -> anyhow::Result<()> {
+    let producer: BaseProducer = config(bootstrap)
+        .set("enable.idempotence", "true")
+        .create()?;
+    for payload in payloads {
+        let record = BaseRecord::<(), [u8]>::to(topic).partition(partition);
+        let sent = producer.send(record.payload(payload.as_ref()));
+        sent.map_err(|(error, _)| error)
+            .with_context(|| format!("write to {topic}"))?;
+    }
+    producer
+        .flush(Duration::from_secs(30))
+        .with_context(|| format!("write to {topic}"))
+}
+
+/// Reads what one partition holds now, from its beginning.
+///
+/// # Errors
+/// When the broker does not give it within the deadline.
+pub fn read(
+    bootstrap: &str,
+    topic: &str,
+    partition: i32,
+    deadline: Duration,
+) -> anyhow::Result<Vec<OwnedMessage>> {
+    let started = Instant::now();
+    let consumer: BaseConsumer = config(bootstrap).set("group.id", "onlooker").create()?;
+    let (_, end) = (consumer.fetch_watermarks(topic, partition, deadline))
+        .with_context(|| format!("ask for the end of {topic}"))?;
+    let mut whole = TopicPartitionList::new();
+    whole.add_partition_offset(topic, partition, Offset::Beginning)?;
+    consumer.assign(&whole)?;
+    let mut records: Vec<OwnedMessage> = Vec::new();
+    while records.last().map_or(0, |last| last.offset() + 1) < end {
+        anyhow::ensure!(
+            started.elapsed() < deadline,
+            "{topic}: {} of {end}",
+            records.len()
+        );
+        if let Some(record) = consumer.poll(Duration::from_millis(100)) {
+            records.push(record.with_context(|| format!("read {topic}"))?.detach());
+        }
+    }
+    Ok(records)
+}
+
+fn config(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap);
+    config.set("reconnect.backoff.max.ms", "200");
+    config.set("message.timeout.ms", "30000");
+    config.set("enable.auto.commit", "false");
+    config
+}

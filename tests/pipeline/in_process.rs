@@ -1,0 +1,4 @@
+//! What runs on the in-process cluster alone: no service, no installation, seconds.
+
+mod mock_kafka;
+mod proxy;

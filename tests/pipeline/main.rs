@@ -1,0 +1,6 @@
+//! The tests that span crates and processes. `in_process` needs nothing installed; `real` runs on
+//! services that the harness starts. A scenario that can run on both is called from each.
+
+mod client_facts;
+mod in_process;
+mod real;

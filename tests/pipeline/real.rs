@@ -1,0 +1,5 @@
+//! What runs on real services, started by the harness.
+
+mod kafka;
+mod postgres;
+mod registry;
