@@ -1,0 +1,96 @@
+//! Options passed through to librdkafka, except those that the promise depends on or that have a
+//! setting of their own. Which others exist is librdkafka's to say: it refuses unknown ones when
+//! the client is made.
+
+use std::collections::BTreeMap;
+
+/// Options for librdkafka, by their own names.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KafkaOptions(pub BTreeMap<String, String>);
+
+impl std::fmt::Debug for KafkaOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = self.0.iter().map(|(key, value)| {
+            let value = if is_secret(key) { "(hidden)" } else { value };
+            (key, value)
+        });
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+/// Why an option cannot be set, or none when it can.
+pub(super) fn denied(option: &str) -> Option<&'static str> {
+    DENIED
+        .iter()
+        .find(|(name, _)| *name == option)
+        .map(|(_, why)| *why)
+}
+
+/// Whether an option's value must not be shown.
+pub(super) fn is_secret(option: &str) -> bool {
+    option.contains("password")
+        || option.contains("secret")
+        || option.ends_with("key.pem")
+        || option == "sasl.jaas.config"
+        || option == "sasl.oauthbearer.config"
+}
+
+const POSITION: &str = "positions live in the group's database and move with the effects";
+const ONCE: &str = "a lost, doubled or reordered record would break the promise";
+const SHARDS: &str = "one member must own a partition of every topic, and epochs its shard";
+
+const DENIED: &[(&str, &str)] = &[
+    ("enable.auto.commit", POSITION),
+    ("auto.commit.enable", POSITION),
+    ("auto.commit.interval.ms", POSITION),
+    ("enable.auto.offset.store", POSITION),
+    (
+        "auto.offset.reset",
+        "a position outside the topic is an operator's decision",
+    ),
+    ("offset.store.method", POSITION),
+    ("offset.store.path", POSITION),
+    (
+        "isolation.level",
+        "records of aborted transactions must not be read",
+    ),
+    ("check.crcs", "a damaged record must be recognised"),
+    (
+        "enable.partition.eof",
+        "the consumer needs to know the end of a partition",
+    ),
+    ("group.remote.assignor", SHARDS),
+    ("partition.assignment.strategy", SHARDS),
+    ("group.id", "it is the name of the group"),
+    ("group.protocol", "set consumer.protocol"),
+    ("group.instance.id", "set consumer.group_instance_id"),
+    ("session.timeout.ms", "set consumer.session_timeout"),
+    ("max.poll.interval.ms", "set consumer.max_poll_interval"),
+    ("bootstrap.servers", "set kafka.bootstrap_servers"),
+    ("metadata.broker.list", "set kafka.bootstrap_servers"),
+    ("enable.idempotence", ONCE),
+    ("enable.gapless.guarantee", ONCE),
+    ("acks", ONCE),
+    ("request.required.acks", ONCE),
+    ("max.in.flight", ONCE),
+    ("max.in.flight.requests.per.connection", ONCE),
+    ("retries", ONCE),
+    ("message.send.max.retries", ONCE),
+    ("delivery.report.only.error", "every delivery is awaited"),
+    (
+        "transactional.id",
+        "effects live in the database; Kafka transactions are not used",
+    ),
+    (
+        "partitioner",
+        "all writers of a topic must place a key alike",
+    ),
+    (
+        "allow.auto.create.topics",
+        "topics are declared; `counterflow topics apply` makes them",
+    ),
+    (
+        "plugin.library.paths",
+        "foreign code must not be loaded through configuration",
+    ),
+];

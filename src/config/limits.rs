@@ -1,0 +1,139 @@
+//! Limits that must fit into one another: a batch into a drain, a drain into a shutdown, a shutdown
+//! into the group's patience. One that does not fit would break only under stress, so it is refused
+//! at start.
+
+use std::time::Duration;
+
+use super::{
+    layers::Layers,
+    mistake::{Mistake, Mistakes},
+    settings::Config,
+};
+
+/// Checks every pair.
+pub(super) fn check(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
+    check_times(config, layers, mistakes);
+    check_sizes(config, layers, mistakes);
+    if config.schemas.write_version > config.schemas.reader_version {
+        let key = "schemas.write_version";
+        let problem = "must not be above schemas.reader_version: what is written must be readable";
+        mistakes.push(at(layers, key, problem));
+    }
+}
+
+fn check_times(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
+    let consumer = &config.consumer;
+    let linger = ("consumer.batch_linger", consumer.batch_linger);
+    let call = ("tasks.timeout", config.tasks.timeout);
+    let drain = ("consumer.drain_timeout", consumer.drain_timeout);
+    let shutdown = ("consumer.shutdown_timeout", consumer.shutdown_timeout);
+    let session = ("consumer.session_timeout", consumer.session_timeout);
+    let poll = ("consumer.max_poll_interval", consumer.max_poll_interval);
+    let deadlines = &config.deadlines;
+    let transit = ("deadlines.transit", deadlines.transit);
+    let chain = [
+        (
+            linger,
+            drain,
+            "a revoked shard finishes a batch that is still waiting for records",
+        ),
+        (
+            drain,
+            shutdown,
+            "a shutdown drains, publishes and leaves the group",
+        ),
+        (
+            call,
+            shutdown,
+            "a shutdown waits for calls that are under way",
+        ),
+        (
+            shutdown,
+            session,
+            "a member that is leaving must not be taken for dead",
+        ),
+        (
+            session,
+            poll,
+            "a dead member must be noticed before a slow one",
+        ),
+        (
+            transit,
+            ("deadlines.deliver_two_day", deadlines.deliver_two_day),
+            "goods are shipped after they were bought",
+        ),
+        (
+            transit,
+            ("deadlines.deliver_standard", deadlines.deliver_standard),
+            "goods are shipped after they were bought",
+        ),
+        (
+            ("deadlines.transit_next_day", deadlines.transit_next_day),
+            ("deadlines.deliver_next_day", deadlines.deliver_next_day),
+            "goods are shipped after they were bought",
+        ),
+    ];
+    for (shorter, longer, why) in chain {
+        if shorter.1 >= longer.1 {
+            mistakes.push(misfit(layers, shorter, longer, why));
+        }
+    }
+}
+
+fn check_sizes(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
+    let consumer = &config.consumer;
+    let records = (
+        consumer.batch_records_max.get(),
+        consumer.queue_records_max.get(),
+    );
+    if records.0 > records.1 {
+        mistakes.push(too_small(
+            layers,
+            "consumer.queue_records_max",
+            "consumer.batch_records_max",
+        ));
+    }
+    if consumer.batch_bytes_max > consumer.queue_bytes_max {
+        mistakes.push(too_small(
+            layers,
+            "consumer.queue_bytes_max",
+            "consumer.batch_bytes_max",
+        ));
+    }
+}
+
+fn misfit(
+    layers: &Layers,
+    shorter: (&str, Duration),
+    longer: (&str, Duration),
+    why: &str,
+) -> Mistake {
+    let (key, value) = shorter;
+    let origin = layers
+        .get(longer.0)
+        .map_or_else(String::new, |entry| entry.origin.to_string());
+    let problem = format!(
+        "{value:?} must be shorter than {} ({origin}), which is {:?}: {why}",
+        longer.0, longer.1
+    );
+    at(layers, key, problem)
+}
+
+fn too_small(layers: &Layers, queue: &str, batch: &str) -> Mistake {
+    at(
+        layers,
+        queue,
+        format!("must be at least {batch}, or no batch could be full"),
+    )
+}
+
+fn at(layers: &Layers, key: &str, problem: impl Into<String>) -> Mistake {
+    let origin = layers
+        .get(key)
+        .map_or_else(String::new, |entry| entry.origin.to_string());
+    Mistake {
+        key: key.to_owned(),
+        origin,
+        problem: problem.into(),
+    }
+}

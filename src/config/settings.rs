@@ -1,0 +1,239 @@
+//! Every setting, declared once: key, type, default, what it does, and whether it may be shown.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use super::{
+    kafka::KafkaOptions,
+    layers::Layers,
+    mistake::Mistakes,
+    value::{
+        Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl, LogFormat,
+        LogLevel, SchemaVersion, Secret, Share, Value,
+    },
+};
+
+/// What of a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// All of it.
+    Whole,
+    /// All but the password in it.
+    WithoutPassword,
+    /// Nothing.
+    Never,
+}
+
+/// One setting, for listings and messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// `section.name`.
+    pub key: &'static str,
+    /// What its value looks like.
+    pub form: &'static str,
+    /// The value when it is set nowhere; without one it is optional.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub doc: &'static str,
+    /// What of it may be shown.
+    pub shown: Shown,
+}
+
+macro_rules! shown {
+    () => {
+        Shown::Whole
+    };
+    ($shown:ident) => {
+        Shown::$shown
+    };
+}
+
+macro_rules! default {
+    () => {
+        None
+    };
+    ($default:literal) => {
+        Some($default)
+    };
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $section_doc:literal])+
+        $section:ident: $name:ident {
+            $( $(#[doc = $doc:literal])+ $field:ident: $type:ty $(= $default:literal)? $(, shown $shown:ident)?; )+
+        }
+    )+) => {
+        /// The whole configuration.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Config {
+            $( $(#[doc = $section_doc])+ pub $section: $name, )+
+        }
+        $(
+            $(#[doc = $section_doc])+
+            #[derive(Debug, Clone, PartialEq)]
+            pub struct $name {
+                $( $(#[doc = $doc])+ pub $field: $type, )+
+            }
+            impl $name {
+                fn read(layers: &Layers, mistakes: &mut Mistakes) -> Option<Self> {
+                    $( let $field = <$type as Value>::from_layers(
+                        layers,
+                        concat!(stringify!($section), ".", stringify!($field)),
+                        mistakes,
+                    ); )+
+                    Some(Self { $( $field: $field?, )+ })
+                }
+            }
+        )+
+        impl Config {
+            /// Reads every setting, also after a mistake.
+            pub(super) fn read(layers: &Layers, mistakes: &mut Mistakes) -> Option<Self> {
+                $( let $section = $name::read(layers, mistakes); )+
+                Some(Self { $( $section: $section?, )+ })
+            }
+        }
+        /// Every setting there is.
+        pub const SETTINGS: &[Setting] = &[
+            $( $( Setting {
+                key: concat!(stringify!($section), ".", stringify!($field)),
+                form: <$type as Value>::FORM,
+                default: default!($($default)?),
+                doc: concat!($($doc),+),
+                shown: shown!($($shown)?),
+            }, )+ )+
+        ];
+    };
+}
+
+settings! {
+    /// The brokers.
+    kafka: Kafka {
+        /// Brokers to begin with, as host:port,host:port.
+        bootstrap_servers: Option<String>;
+        /// Any other option of librdkafka by its own name, except those that the promise depends on.
+        options: KafkaOptions;
+    }
+    /// The schema registry.
+    registry: Registry {
+        /// Its address; without one, records name their schema by fingerprint.
+        url: Option<HttpUrl>;
+        /// Where schemas that were fetched are kept, so that a restart does not need the registry.
+        cache_dir: Option<PathBuf>;
+    }
+    /// Which versions of the purchase schema are spoken.
+    schemas: Schemas {
+        /// Records that need a newer reader than this are parked.
+        reader_version: SchemaVersion = "3";
+        /// The version in which purchases are written; a rollback of a version is this flag.
+        write_version: SchemaVersion = "3";
+    }
+    /// The group's database.
+    database: Database {
+        /// Postgres, or a folder for SQLite files.
+        url: DatabaseUrl = "sqlite://./counterflow-data", shown WithoutPassword;
+    }
+    /// The consumer runtime.
+    consumer: Consumer {
+        /// Database connections that process disjoint shards side by side.
+        lanes: NonZeroUsize = "2";
+        /// The most records of one transaction.
+        batch_records_max: NonZeroUsize = "1000";
+        /// The most bytes of one transaction.
+        batch_bytes_max: Bytes = "8MiB";
+        /// How long a batch waits for more records.
+        batch_linger: Duration = "10ms";
+        /// Records in memory at which fetching pauses.
+        queue_records_max: NonZeroUsize = "20000";
+        /// Bytes in memory at which fetching pauses.
+        queue_bytes_max: Bytes = "64MiB";
+        /// How long a revoked shard may take to finish or roll back its batch.
+        drain_timeout: Duration = "10s";
+        /// How long the whole shutdown may take.
+        shutdown_timeout: Duration = "25s";
+        /// How long the group waits for a sign of life.
+        session_timeout: Duration = "45s";
+        /// How long the group waits for the next poll.
+        max_poll_interval: Duration = "300s";
+        /// A name that is kept over restarts (static membership).
+        group_instance_id: Option<String>;
+        /// The group protocol.
+        protocol: GroupProtocol = "classic";
+        /// The share of dead letters above which the group pauses.
+        dead_letter_share_max: Share = "0.5";
+        /// Over how many of the latest records that share is taken.
+        dead_letter_window: NonZeroUsize = "1000";
+        /// How often one record may be redriven.
+        redrives_max: u32 = "3";
+    }
+    /// Remote work.
+    tasks: Tasks {
+        /// Calls at the same time.
+        concurrency: NonZeroUsize = "64";
+        /// How long one call may take; its outcome is unknown afterwards.
+        timeout: Duration = "10s";
+    }
+    /// The payment provider.
+    provider: Provider {
+        /// Its address.
+        url: Option<HttpUrl>;
+        /// Its API key.
+        key: Option<Secret>, shown Never;
+    }
+    /// The carrier.
+    carrier: Carrier {
+        /// Its address.
+        url: Option<HttpUrl>;
+    }
+    /// How long things may take in the shop's own time.
+    deadlines: Deadlines {
+        /// From the purchase to both answers; then it is cancelled.
+        answers: Duration = "15m";
+        /// From reserving stock to its lapse, unless a shipment asks before.
+        reservation: Duration = "15m";
+        /// From the purchase to its delivery, standard tier.
+        deliver_standard: Duration = "5d";
+        /// From the purchase to its delivery, two-day tier.
+        deliver_two_day: Duration = "2d";
+        /// From the purchase to its delivery, next-day tier.
+        deliver_next_day: Duration = "1d";
+        /// From shipping to delivery, all tiers but the next day.
+        transit: Duration = "1d";
+        /// From shipping to delivery, next-day tier.
+        transit_next_day: Duration = "12h";
+    }
+    /// The storefront.
+    http: Http {
+        /// Where it listens.
+        listen: SocketAddr = "127.0.0.1:8080";
+        /// Requests at the same time; more are answered 503.
+        max_in_flight: NonZeroUsize = "512";
+        /// The largest request body.
+        body_bytes_max: Bytes = "64KiB";
+    }
+    /// Probes and metrics.
+    admin: Admin {
+        /// Where they listen; port 0 takes a free one.
+        listen: SocketAddr = "127.0.0.1:0";
+    }
+    /// Purchases that were accepted while Kafka was away.
+    spool: Spool {
+        /// Where they are kept.
+        dir: PathBuf = "./counterflow-data/spool";
+        /// How much may be kept; then purchases are refused.
+        bytes_max: Bytes = "1GiB";
+    }
+    /// Messages of version 0.
+    v0: V0 {
+        /// The order of their dates; without one, an ambiguous date is refused.
+        date_order: Option<DateOrder>;
+        /// The currencies of their symbols; a symbol that is not here is refused.
+        currency_by_symbol: CurrencyBySymbol = "$=USD,€=EUR,£=GBP";
+    }
+    /// Logging.
+    log: Log {
+        /// The form of a line.
+        format: LogFormat = "text";
+        /// The least severe level.
+        level: LogLevel = "info";
+    }
+}

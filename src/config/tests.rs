@@ -1,0 +1,231 @@
+//! Layers, mistakes and secrets, as an operator meets them.
+
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
+
+use super::{
+    DatabaseUrl, Flag, Inputs, Loaded, Mistakes, SETTINGS, listing_json, listing_text, load,
+};
+
+/// Reads a configuration from a file's text, variables and `--set` flags.
+fn read(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Result<Loaded, Mistakes> {
+    let environment: BTreeMap<String, String> = (variables.iter())
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let flags: Vec<Flag> = flags.iter().map(|flag| Flag::set(flag)).collect();
+    let read = |path: &Path| match path.to_str() {
+        Some("shop.toml") => Ok(file.to_owned()),
+        Some("/run/secrets/key") => Ok("sk_test_from_file\n".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let inputs = Inputs {
+        file: Some(Path::new("shop.toml")),
+        environment: &environment,
+        flags: &flags,
+        read: &read,
+    };
+    load(&inputs, &[])
+}
+
+fn problems(result: Result<Loaded, Mistakes>) -> Vec<String> {
+    let mistakes = result.expect_err("a mistake is found");
+    mistakes.0.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_defaults_are_without_mistake() {
+    let config = read("", &[], &[]).unwrap().config;
+    assert_eq!(config.consumer.lanes.get(), 2);
+    assert_eq!(config.deadlines.reservation, Duration::from_secs(900));
+    assert!(matches!(config.database.url, DatabaseUrl::Sqlite(_)));
+}
+
+#[test]
+fn each_layer_replaces_the_one_below() {
+    let file = "[consumer]\nlanes = 3\nbatch_records_max = 300\nredrives_max = 33\n";
+    let variables = [
+        ("COUNTERFLOW__CONSUMER__BATCH_RECORDS_MAX", "400"),
+        ("COUNTERFLOW__CONSUMER__REDRIVES_MAX", "44"),
+        ("PATH", "/bin"),
+    ];
+    let loaded = read(file, &variables, &["consumer.redrives_max=55"]).unwrap();
+    let consumer = &loaded.config.consumer;
+    assert_eq!(consumer.lanes.get(), 3);
+    assert_eq!(consumer.batch_records_max.get(), 400);
+    assert_eq!(consumer.redrives_max, 55);
+    let origin = |key: &str| {
+        let mut lines = loaded.effective.iter();
+        lines.find(|line| line.key == key).unwrap().origin.clone()
+    };
+    assert_eq!(origin("consumer.lanes"), "shop.toml:2");
+    assert_eq!(
+        origin("consumer.batch_records_max"),
+        "COUNTERFLOW__CONSUMER__BATCH_RECORDS_MAX"
+    );
+    assert_eq!(
+        origin("consumer.redrives_max"),
+        "--set consumer.redrives_max"
+    );
+    assert_eq!(origin("consumer.protocol"), "default");
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_with_its_place_and_the_expected_form() {
+    let file = "[consumer]\nlane = 2\nbatch_linger = 10\n";
+    let variables = [("COUNTERFLOW__LOG__FORMAT", "xml")];
+    let found = problems(read(file, &variables, &["http.listen=8080"]));
+    assert_eq!(
+        found,
+        [
+            "consumer.lane (shop.toml:2): no such setting; is consumer.lanes meant?",
+            "consumer.batch_linger (shop.toml:3): \"10\" is not a time such as 250ms, 10s, 15m, 2h or 5d, longer than 0",
+            "http.listen (--set http.listen): \"8080\" is not an address and port such as 127.0.0.1:8080",
+            "log.format (COUNTERFLOW__LOG__FORMAT): \"xml\" is not a log format: text or json",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named_with_its_line() {
+    let found = problems(read("[consumer]\nlanes = \n", &[], &[]));
+    assert!(
+        found[0].starts_with("--config (shop.toml:2): is not TOML"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_a_command_cannot_do_without_is_asked_for() {
+    let environment = BTreeMap::new();
+    let inputs = Inputs {
+        file: None,
+        environment: &environment,
+        flags: &[],
+        read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let found = problems(load(&inputs, &["kafka.bootstrap_servers"]));
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].ends_with("set COUNTERFLOW__KAFKA__BOOTSTRAP_SERVERS"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn options_are_passed_through_from_every_layer() {
+    let file = "[kafka.options]\nsecurity.protocol = \"SASL_SSL\"\n\"fetch.wait.max.ms\" = 50\n";
+    let variables = [("COUNTERFLOW__KAFKA__OPTIONS__SASL_USERNAME", "shop")];
+    let options = read(file, &variables, &[]).unwrap().config.kafka.options.0;
+    let expected = [
+        ("fetch.wait.max.ms", "50"),
+        ("sasl.username", "shop"),
+        ("security.protocol", "SASL_SSL"),
+    ];
+    assert_eq!(
+        options,
+        expected
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
+    );
+}
+
+#[test]
+fn options_that_the_promise_depends_on_are_refused_with_the_reason() {
+    let variables = [("COUNTERFLOW__KAFKA__OPTIONS__ENABLE_AUTO_COMMIT", "true")];
+    let found = problems(read("[kafka.options]\nacks = \"1\"\n", &variables, &[]));
+    assert_eq!(
+        found,
+        [
+            "kafka.options.acks (shop.toml:2): must not be set: a lost, doubled or reordered record would break the promise",
+            "kafka.options.enable.auto.commit (COUNTERFLOW__KAFKA__OPTIONS__ENABLE_AUTO_COMMIT): must not be set: positions live in the group's database and move with the effects",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_can_stand_in_a_file_of_its_own() {
+    let variables = [
+        ("COUNTERFLOW__PROVIDER__KEY_FILE", "/run/secrets/key"),
+        (
+            "COUNTERFLOW__KAFKA__OPTIONS__SASL_PASSWORD_FILE",
+            "/run/secrets/key",
+        ),
+    ];
+    let config = read("", &variables, &[]).unwrap().config;
+    assert_eq!(config.provider.key.unwrap().reveal(), "sk_test_from_file");
+    assert_eq!(config.kafka.options.0["sasl.password"], "sk_test_from_file");
+    let both = [("COUNTERFLOW__PROVIDER__KEY", "x"), variables[0]];
+    let found = problems(read("", &both, &[]));
+    assert_eq!(
+        found,
+        [
+            "provider.key (COUNTERFLOW__PROVIDER__KEY_FILE): is set already by COUNTERFLOW__PROVIDER__KEY"
+        ]
+    );
+    let found = problems(read(
+        "",
+        &[("COUNTERFLOW__PROVIDER__KEY_FILE", "/none")],
+        &[],
+    ));
+    assert!(found[0].contains("cannot be read"), "{found:?}");
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let variables = [
+        ("COUNTERFLOW__PROVIDER__KEY", "canary-1"),
+        (
+            "COUNTERFLOW__DATABASE__URL",
+            "postgres://shop:canary-2@db/shop?password=canary-3",
+        ),
+        ("COUNTERFLOW__KAFKA__OPTIONS__SASL_PASSWORD", "canary-4"),
+    ];
+    let loaded = read("", &variables, &[]).unwrap();
+    let shown = format!(
+        "{loaded:?}{}{}",
+        listing_text(&loaded.effective),
+        listing_json(&loaded.effective)
+    );
+    assert!(!shown.contains("canary"), "{shown}");
+    assert!(
+        shown.contains("postgres://shop:(hidden)@db/shop?(hidden)"),
+        "{shown}"
+    );
+    let found = problems(read(
+        "",
+        &[("COUNTERFLOW__DATABASE__URL", "mysql://a:canary@b")],
+        &[],
+    ));
+    assert!(!found[0].contains("canary"), "{found:?}");
+}
+
+#[test]
+fn time_limits_must_fit_into_one_another() {
+    let flags = ["consumer.drain_timeout=30s", "consumer.session_timeout=20s"];
+    let found = problems(read("", &[], &flags));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("consumer.drain_timeout (--set consumer.drain_timeout): 30s must be shorter than consumer.shutdown_timeout (default), which is 25s"), "{found:?}");
+    assert!(
+        found[1].starts_with("consumer.shutdown_timeout (default): 25s must be shorter"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn currencies_can_be_written_as_a_table() {
+    let file = "[v0.currency_by_symbol]\n\"$\" = \"CAD\"\n\"kr\" = \"SEK\"\n";
+    let currencies = read(file, &[], &[]).unwrap().config.v0.currency_by_symbol.0;
+    assert_eq!(
+        (currencies["$"].as_str(), currencies["kr"].as_str()),
+        ("CAD", "SEK")
+    );
+    assert!(read("", &[], &["v0.currency_by_symbol=$=usd"]).is_err());
+}
+
+#[test]
+fn every_setting_says_what_it_does_and_its_default_is_listed() {
+    let listing = listing_text(&read("", &[], &[]).unwrap().effective);
+    for setting in SETTINGS {
+        assert!(!setting.doc.trim().is_empty(), "{}", setting.key);
+        assert!(listing.contains(setting.key), "{}", setting.key);
+    }
+}

@@ -1,0 +1,2 @@
+//! What the `counterflow` commands share.
+pub mod config;
