@@ -1,0 +1,42 @@
+# What the README says, nothing else. `make demo` needs Rust; `make check` needs nothing more; `make test`
+# installs the services that it runs against.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(if $(COUNTERFLOW_CACHE),$(COUNTERFLOW_CACHE),$(CURDIR)/.cache)
+# One set of features and one profile for everything, so that nothing is compiled twice.
+EVERYTHING := --workspace --all-targets --locked
+ARGS ?=
+
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help demo test check bench lint deny services build
+
+help: ## shows this
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
+
+demo: ## runs the whole pipeline on this machine, e.g. make demo ARGS=--help
+	cargo run --locked -- demo $(ARGS)
+
+test: ## everything: lints, documentation, and the whole suite on real services
+	tools/test
+
+check: ## the tests that need no service: seconds, for the inner loop
+	tools/test --no-services
+
+build:
+	cargo build $(EVERYTHING)
+
+bench: services ## measures; how and against whom: bench/README.md
+	cargo bench --locked -p bench $(ARGS)
+
+lint: ## formatting, clippy and documentation, every warning an error
+	tools/lint
+
+deny: ## licences, sources, duplicates and known vulnerabilities of what we depend on
+	tools/deny
+
+services: ## installs the services that the tests run against into .cache/
+	@tools/services/install
