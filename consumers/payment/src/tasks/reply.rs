@@ -1,0 +1,184 @@
+//! What an HTTP reply of the provider means for the task that asked, before its contents are read.
+
+use std::time::Duration;
+
+use runtime::Attempt;
+use serde_json::Value;
+
+/// The longest `Retry-After` that is obeyed: a slip of the provider's must not stop a task for ever.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Not answered; to be tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Later {
+    pub(crate) reason: String,
+    pub(crate) after: Option<Duration>,
+    pub(crate) dependency_failed: bool,
+}
+
+impl Later {
+    /// The provider is away or unwell.
+    pub(crate) fn unwell(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            after: None,
+            dependency_failed: true,
+        }
+    }
+
+    /// This one task has to wait.
+    pub(crate) fn busy(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            after: None,
+            dependency_failed: false,
+        }
+    }
+}
+
+impl From<Later> for Attempt {
+    fn from(later: Later) -> Self {
+        Self::Retry {
+            reason: later.reason,
+            after: later.after,
+            dependency_failed: later.dependency_failed,
+        }
+    }
+}
+
+/// A reply, sorted by what its status and its error type mean.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reply {
+    /// 2xx with JSON.
+    Body(Value),
+    /// 402 `card_error`: no, for good.
+    Declined { reason: String },
+    /// 400 `idempotency_error`.
+    KeyOfOtherParameters,
+    /// The request is wrong.
+    Rejected { code: String },
+    /// 500: saved under the key, so that trying again would be answered the same.
+    ServerError(Later),
+    /// Anything that says "later", or nothing that can be understood.
+    Later(Later),
+}
+
+/// Sorts a reply.
+pub(crate) fn sort(status: u16, retry_after: Option<&str>, body: &[u8]) -> Reply {
+    let body = serde_json::from_slice::<Value>(body).ok();
+    let error = body.as_ref().and_then(|body| body.get("error"));
+    let word = |name: &str| {
+        (error.and_then(|error| error.get(name)))
+            .and_then(Value::as_str)
+            .filter(|word| !word.is_empty())
+            .map(bounded)
+    };
+    let later = |dependency_failed| Later {
+        reason: match word("code").or_else(|| word("type")) {
+            Some(code) => format!("http {status} {code}"),
+            None => format!("http {status}"),
+        },
+        after: retry_after.and_then(seconds),
+        dependency_failed,
+    };
+    match (status, word("type").as_deref()) {
+        (200..300, _) => match body {
+            Some(body) => Reply::Body(body),
+            None => Reply::Later(Later::unwell(format!("http {status} without JSON"))),
+        },
+        (402, Some("card_error")) => Reply::Declined {
+            reason: (word("decline_code").or_else(|| word("code")))
+                .unwrap_or_else(|| "card_error".to_owned()),
+        },
+        (400, Some("idempotency_error")) => Reply::KeyOfOtherParameters,
+        (500, _) => Reply::ServerError(later(true)),
+        (409, _) => Reply::Later(later(false)),
+        // Our key is wrong, or we are too many: nothing is wrong with this request.
+        (401 | 403 | 408 | 429, _) => Reply::Later(later(true)),
+        (400..500, Some(kind)) => Reply::Rejected {
+            code: match (word("code"), word("param")) {
+                (Some(code), Some(param)) => format!("http {status} {kind} {code} ({param})"),
+                (Some(code), None) => format!("http {status} {kind} {code}"),
+                (None, Some(param)) => format!("http {status} {kind} ({param})"),
+                (None, None) => format!("http {status} {kind}"),
+            },
+        },
+        // Not the provider's own words: a proxy between us, or a 5xx.
+        _ => Reply::Later(later(true)),
+    }
+}
+
+/// Words of the provider's are stored and shown; a word is short and has no control characters.
+pub(crate) fn bounded(word: &str) -> String {
+    (word.chars().filter(|c| !c.is_control()).take(100)).collect()
+}
+
+fn seconds(retry_after: &str) -> Option<Duration> {
+    let seconds = retry_after.trim().parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Later, Reply, sort};
+
+    fn error(kind: &str, code: &str) -> Vec<u8> {
+        serde_json::json!({"error": {"type": kind, "code": code, "message": "m"}})
+            .to_string()
+            .into_bytes()
+    }
+
+    #[test]
+    fn a_card_error_is_a_decline_and_no_other_402_is() {
+        let declined = sort(402, None, &error("card_error", "expired_card"));
+        let reason = "expired_card".to_owned();
+        assert_eq!(declined, Reply::Declined { reason });
+        assert!(matches!(sort(402, None, b"pay up"), Reply::Later(_)));
+    }
+
+    #[test]
+    fn a_busy_provider_is_obeyed_within_reason() {
+        for (said, wait) in [("7", 7), ("999999999", 3600)] {
+            let Reply::Later(later) = sort(429, Some(said), b"") else {
+                panic!("a 429 is no answer");
+            };
+            assert_eq!(later.after, Some(Duration::from_secs(wait)));
+            assert!(later.dependency_failed);
+        }
+    }
+
+    #[test]
+    fn a_key_in_use_concerns_this_task_alone() {
+        let reply = sort(
+            409,
+            None,
+            &error("idempotency_error", "idempotency_key_in_use"),
+        );
+        let reason = "http 409 idempotency_key_in_use";
+        assert_eq!(reply, Reply::Later(Later::busy(reason)));
+    }
+
+    #[test]
+    fn a_wrong_request_is_told_from_a_wrong_proxy() {
+        let ours = sort(
+            404,
+            None,
+            &error("invalid_request_error", "resource_missing"),
+        );
+        assert!(matches!(ours, Reply::Rejected { .. }));
+        assert!(matches!(sort(404, None, b"<html>"), Reply::Later(_)));
+        assert!(matches!(
+            sort(401, None, &error("invalid_request_error", "x")),
+            Reply::Later(_)
+        ));
+    }
+
+    #[test]
+    fn no_reply_is_taken_for_success_but_one_with_json() {
+        assert!(matches!(sort(200, None, b"{truncated"), Reply::Later(_)));
+        assert!(matches!(sort(302, None, b"{}"), Reply::Later(_)));
+        assert!(matches!(sort(200, None, b"{}"), Reply::Body(_)));
+    }
+}

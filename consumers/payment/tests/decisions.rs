@@ -1,0 +1,248 @@
+//! What payment decides, story by story.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test cannot go on without fails it"
+)]
+
+mod world;
+
+use payment::{
+    PaymentEvent, State,
+    event::{Call, Outcome, Said},
+    explain,
+};
+use runtime::{Decision, Refusal};
+use schemas::{Event, Fact, domain::TenderKind};
+use world::{ID, Provider, World, bought, cancelled, handed_over, purchase, rejected};
+
+fn reason(refused: Result<Decision, Refusal>) -> &'static str {
+    match refused {
+        Err(Refusal::Poison { reason, .. }) => reason,
+        other => panic!("{other:?} is no refusal"),
+    }
+}
+
+#[test]
+fn money_is_held_at_purchase_and_taken_at_hand_over() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    world.deliver(&handed_over()).unwrap();
+    world.answer_all();
+    assert_eq!(world.fact_kinds(), ["PaymentAuthorised", "PaymentCaptured"]);
+    let earned = [
+        ("psp_receivable", 1000),
+        ("revenue", -800),
+        ("shipping_income", -50),
+        ("tax_payable", -150),
+    ];
+    let earned = earned.map(|(account, minor)| (account.to_owned(), minor));
+    assert_eq!(world.balances(), earned.into());
+}
+
+#[test]
+fn a_purchase_by_gift_card_alone_needs_no_provider() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(0)).unwrap();
+    assert!(world.asked.is_empty());
+    let authorised = world.facts.values().next().unwrap();
+    let Fact::PaymentAuthorised(fact) = authorised else {
+        panic!("{authorised:?}");
+    };
+    assert_eq!(
+        (fact.provider_ref.as_str(), fact.amount_minor),
+        ("gift-card", 1000)
+    );
+    world.deliver(&handed_over()).unwrap();
+    world.deliver(&cancelled("customer")).unwrap();
+    assert_eq!(world.payment().unwrap().state, State::Refunded);
+    assert!(world.asked.is_empty() && world.balances().is_empty());
+}
+
+#[test]
+fn only_the_cards_part_is_asked_of_the_provider() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(300)).unwrap();
+    assert_eq!(world.tasks[0].payload["amount_minor"], 300);
+    world.answer_all();
+    world.deliver(&handed_over()).unwrap();
+    world.answer_all();
+    assert_eq!(world.provider.captured_minor, 300);
+    assert_eq!(world.balances()["gift_card_liability"], 700);
+}
+
+#[test]
+fn a_purchase_that_has_ended_is_never_asked_for() {
+    for ending in [cancelled("customer"), rejected()] {
+        let mut world = World::new(Provider::default());
+        world.deliver(&ending).unwrap();
+        world.deliver(&bought(1000)).unwrap();
+        assert!(world.asked.is_empty());
+        assert_eq!(world.fact_kinds(), ["PaymentVoided"]);
+        assert!(world.balances().is_empty());
+    }
+}
+
+#[test]
+fn a_cancellation_while_the_provider_is_asked_lets_go_once_it_has_answered() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(1000)).unwrap();
+    world.deliver(&cancelled("customer")).unwrap();
+    assert_eq!(world.tasks.len(), 1);
+    world.answer_all();
+    assert_eq!(world.fact_kinds(), ["PaymentAuthorised", "PaymentVoided"]);
+    assert_eq!(world.provider.held_minor, 0);
+}
+
+#[test]
+fn what_was_taken_is_given_back_when_the_purchase_is_cancelled() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(1000)).unwrap();
+    world.deliver(&handed_over()).unwrap();
+    world.deliver(&cancelled("carrier_refused")).unwrap();
+    world.answer_all();
+    assert_eq!(world.provider.captured_minor, 1000);
+    assert_eq!(world.provider.refunded_minor, 1000);
+    assert!(world.balances().is_empty());
+}
+
+#[test]
+fn goods_that_are_gone_unpaid_are_owed_for() {
+    let mut world = World::new(Provider {
+        capture_fails: true,
+        ..Provider::default()
+    });
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    world.deliver(&handed_over()).unwrap();
+    world.answer_all();
+    assert_eq!(world.fact_kinds(), ["CaptureFailed", "PaymentAuthorised"]);
+    assert_eq!(world.balances()["customer_receivable"], 1000);
+    assert!(explain(&world.payment().unwrap()).contains("canceled"));
+}
+
+#[test]
+fn other_contents_under_the_same_id_are_set_aside() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(1000)).unwrap();
+    assert_eq!(world.deliver(&bought(1000)), Ok(Decision::Duplicate));
+    let refused = world.deliver(&bought(300));
+    assert_eq!(reason(refused), "conflicting_duplicate");
+}
+
+#[test]
+fn a_purchase_on_two_cards_is_set_aside_and_not_guessed_at() {
+    let mut two = purchase(1000);
+    two.tenders[0].amount_minor = 400;
+    two.tenders.push(two.tenders[0].clone());
+    two.tenders[1].amount_minor = 600;
+    two.tenders[1].reference = Some("pm_card_mastercard".into());
+    assert!(
+        two.tenders
+            .iter()
+            .all(|tender| tender.kind == TenderKind::Card)
+    );
+    let mut world = World::new(Provider::default());
+    let refused = world.deliver(&PaymentEvent::Event(Event::Purchase(two)));
+    assert_eq!(reason(refused), "several_cards");
+    assert_eq!(world.payment(), None);
+}
+
+fn said() -> Said {
+    Said {
+        intent: "pi_1".into(),
+        refund: None,
+        amount_minor: 1000,
+        currency: "eur".into(),
+        purchase_id: Some(ID.into()),
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_fit_what_was_asked_is_never_a_fact() {
+    let wrong = [
+        Said {
+            amount_minor: 1001,
+            ..said()
+        },
+        Said {
+            currency: "usd".into(),
+            ..said()
+        },
+        Said {
+            purchase_id: Some("another".into()),
+            ..said()
+        },
+        Said {
+            intent: String::new(),
+            ..said()
+        },
+    ];
+    for said in wrong {
+        let mut world = World::new(Provider::default());
+        world.deliver(&bought(1000)).unwrap();
+        let answer = PaymentEvent::Answer {
+            purchase_id: ID.into(),
+            call: Call::Authorise,
+            outcome: Outcome::Done(said),
+        };
+        let refused = world.deliver(&answer);
+        assert_eq!(reason(refused), "provider_mismatch");
+        assert!(world.facts.is_empty() && world.balances().is_empty());
+        assert_eq!(world.payment().unwrap().state, State::Authorising);
+    }
+}
+
+#[test]
+fn a_capture_of_another_intent_is_a_mismatch() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    world.deliver(&handed_over()).unwrap();
+    let answer = PaymentEvent::Answer {
+        purchase_id: ID.into(),
+        call: Call::Capture,
+        outcome: Outcome::Done(Said {
+            intent: "pi_2".into(),
+            ..said()
+        }),
+    };
+    let refused = world.deliver(&answer);
+    assert_eq!(reason(refused), "provider_mismatch");
+}
+
+#[test]
+fn a_request_that_the_provider_calls_wrong_is_set_aside() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(1000)).unwrap();
+    let answer = PaymentEvent::Answer {
+        purchase_id: ID.into(),
+        call: Call::Authorise,
+        outcome: Outcome::Rejected {
+            code: "http 400".into(),
+        },
+    };
+    let refused = world.deliver(&answer);
+    assert_eq!(reason(refused), "provider_refused");
+    assert!(world.facts.is_empty());
+}
+
+#[test]
+fn the_cause_of_a_fact_is_the_event_that_called_for_it() {
+    let mut world = World::new(Provider::default());
+    world.deliver(&handed_over()).unwrap();
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    let cause = |kind: &str| {
+        let fact = world.facts.values().find(|fact| fact.kind() == kind);
+        fact.and_then(|fact| fact.causation_id().map(str::to_owned))
+    };
+    assert_eq!(
+        cause("PaymentAuthorised").as_deref(),
+        Some("event-purchase")
+    );
+    assert_eq!(
+        cause("PaymentCaptured").as_deref(),
+        Some("event-handed-over")
+    );
+}
