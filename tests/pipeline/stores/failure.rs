@@ -1,0 +1,160 @@
+//! What remains when something goes wrong: nothing of the transaction, all of the store.
+
+use std::time::Duration;
+
+use runtime::{
+    rows::Row,
+    store::{Cells, Mode, Statement, StoreError},
+};
+
+use super::{
+    Database,
+    sample::{Movement, Sample, Stock, columns, count_committed, stock},
+    write,
+};
+
+pub async fn a_dropped_transaction_leaves_nothing(database: &Database) {
+    let store = database.prepared().await;
+    let upsert = Sample::TABLE.upsert();
+    for _ in 0..20 {
+        let mut transaction = write(&store).await;
+        let rows = columns(&[Sample::full("a", 1)]);
+        transaction.execute(&upsert, rows).await.unwrap();
+        drop(transaction);
+        assert_eq!(count_committed(&*store, "samples").await, 0);
+    }
+    let mut transaction = write(&store).await;
+    let rows = columns(&[Sample::full("a", 1)]);
+    transaction.execute(&upsert, rows).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(count_committed(&*store, "samples").await, 1);
+}
+
+pub async fn a_refused_row_leaves_nothing_of_its_transaction(database: &Database) {
+    let store = database.prepared().await;
+    let upsert = Stock::TABLE.upsert();
+    let mut transaction = write(&store).await;
+    let good = columns(&[stock("a", 1), stock("b", 2)]);
+    transaction.execute(&upsert, good).await.unwrap();
+    let one_bad = columns(&[stock("c", 3), stock("d", -1), stock("e", 5)]);
+    let refused = transaction.execute(&upsert, one_bad).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
+    assert!(
+        refused.to_string().to_lowercase().contains("check"),
+        "{refused}"
+    );
+    // Neither another statement nor a commit makes anything of it.
+    let late = columns(&[stock("f", 1)]);
+    assert_eq!(
+        transaction.execute(&upsert, late).await,
+        Err(refused.clone())
+    );
+    assert_eq!(transaction.commit().await, Err(refused));
+    assert_eq!(count_committed(&*store, "stock").await, 0);
+
+    let mut transaction = write(&store).await;
+    let without = columns(&[stock("c", 3), stock("e", 5)]);
+    assert_eq!(transaction.execute(&upsert, without).await, Ok(2));
+    transaction.commit().await.unwrap();
+    assert_eq!(count_committed(&*store, "stock").await, 2);
+}
+
+pub async fn a_deferred_constraint_refuses_the_commit(database: &Database) {
+    let store = database.prepared().await;
+    let mut transaction = write(&store).await;
+    let orphan = Movement {
+        movement_id: "m".to_owned(),
+        sku: "no such stock".to_owned(),
+        units: 1,
+    };
+    let insert = Movement::TABLE.insert_new();
+    transaction
+        .execute(&insert, columns(&[orphan]))
+        .await
+        .unwrap();
+    let outcome = transaction.commit().await;
+    assert!(
+        matches!(outcome, Err(StoreError::Refused(_))),
+        "{outcome:?}"
+    );
+    assert_eq!(count_committed(&*store, "movements").await, 0);
+}
+
+pub async fn a_text_with_a_zero_byte_is_refused(database: &Database) {
+    let store = database.prepared().await;
+    let mut transaction = write(&store).await;
+    let zero = columns(&[stock("a\0b", 1)]);
+    let outcome = transaction.execute(&Stock::TABLE.upsert(), zero).await;
+    assert!(
+        matches!(outcome, Err(StoreError::Refused(_))),
+        "{outcome:?}"
+    );
+}
+
+pub async fn a_missing_table_is_fatal(database: &Database) {
+    let store = database.connect();
+    let mut transaction = write(&store).await;
+    let rows = columns(&[stock("a", 1)]);
+    let outcome = transaction.execute(&Stock::TABLE.upsert(), rows).await;
+    assert!(matches!(outcome, Err(StoreError::Fatal(_))), "{outcome:?}");
+}
+
+pub async fn a_cancelled_call_ends_its_transaction(database: &Database) {
+    let store = database.prepared().await;
+    let upsert = Sample::TABLE.upsert();
+    let rows: Vec<Sample> = (0..5000).map(|part| Sample::full("a", part)).collect();
+    let mut transaction = write(&store).await;
+    {
+        let call = transaction.execute(&upsert, columns(&rows));
+        let polled_once = tokio::select! {
+            biased;
+            outcome = call => Some(outcome),
+            () = std::future::ready(()) => None,
+        };
+        assert_eq!(polled_once, None);
+    }
+    let count = Statement::new("SELECT 1", "SELECT 1");
+    let next = transaction.execute(&count, vec![]).await;
+    assert!(matches!(next, Err(StoreError::Transient(_))), "{next:?}");
+    let commit = transaction.commit().await;
+    assert!(
+        matches!(commit, Err(StoreError::Transient(_))),
+        "{commit:?}"
+    );
+
+    let mut transaction = write(&store).await;
+    let one = columns(&rows[..1]);
+    transaction.execute(&upsert, one).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(count_committed(&*store, "samples").await, 1);
+}
+
+pub async fn transactions_beyond_the_connections_take_turns(database: &Database) {
+    let store = database.prepared().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for part in 0..40 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let mode = if part % 2 == 0 {
+                Mode::Write
+            } else {
+                Mode::Snapshot
+            };
+            let mut transaction = store.begin(mode).await.unwrap();
+            if mode == Mode::Write {
+                let upsert = Sample::TABLE.upsert();
+                let rows = columns(&[Sample::full("a", part)]);
+                transaction.execute(&upsert, rows).await.unwrap();
+            } else {
+                let select = Sample::TABLE.select();
+                let ids = vec![Cells::texts(["a"])];
+                let kinds = Sample::TABLE.kinds();
+                transaction.query(&select, ids, &kinds).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+        });
+    }
+    let all = tokio::time::timeout(Duration::from_secs(60), tasks.join_all());
+    all.await.expect("40 transactions end");
+    assert_eq!(count_committed(&*store, "samples").await, 20);
+}
