@@ -21,7 +21,7 @@ pub trait Group: Send + Sync + 'static {
     /// The group's name: its consumer group id, its schema in a shared database, its metric label.
     const NAME: &'static str;
     /// A decoded input: a record's event, a task's answer or a timer that is due.
-    type Event: Send;
+    type Event: Send + Sync;
     /// An event that follows.
     type Fact: Send;
     /// The rows of its tables.

@@ -1,0 +1,27 @@
+//! What the runtime keeps about its own work: positions, epochs, the journal of outgoing events,
+//! tasks, timers, dead letters and parked records.
+//!
+//! The tables are described in [`rows`]; everything else here is state in memory without I/O, one
+//! file per concern, so that it can be read, tested and simulated apart from Kafka and a database.
+
+pub mod outbox;
+pub mod parking;
+pub mod position;
+pub mod rows;
+pub mod shard;
+pub mod statements;
+pub mod tally;
+pub mod task_queue;
+
+use crate::store::Migration;
+
+/// The component name under which the runtime's migrations are recorded.
+pub const COMPONENT: &str = "runtime";
+
+/// The runtime's own tables.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "bookkeeping",
+    postgres: include_str!("../../migrations/0001_bookkeeping.postgres.sql"),
+    sqlite: include_str!("../../migrations/0001_bookkeeping.sqlite.sql"),
+}];

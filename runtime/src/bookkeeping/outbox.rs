@@ -1,0 +1,124 @@
+//! Outgoing events of a shard: numbered in the batch, published in order, acknowledged in any.
+//!
+//! Everything up to the watermark has been acknowledged by the broker; everything behind it is
+//! published again when the shard is taken. The watermark is stored with the next batch: a crash in
+//! between publishes again what was published already, under the same event ids.
+
+use std::collections::BTreeSet;
+
+/// The publishing state of one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbox {
+    next_sequence: i64,
+    watermark: i64,
+    stored_watermark: i64,
+    waiting: BTreeSet<i64>,
+}
+
+impl Outbox {
+    /// The state as it is stored: the next number to give, and the watermark.
+    #[must_use]
+    pub fn new(next_sequence: i64, watermark: i64) -> Self {
+        Self {
+            next_sequence,
+            watermark,
+            stored_watermark: watermark,
+            waiting: BTreeSet::new(),
+        }
+    }
+
+    /// The next number to give.
+    #[must_use]
+    pub fn next_sequence(&self) -> i64 {
+        self.next_sequence
+    }
+
+    /// All numbers up to this one are acknowledged or were never given to an event.
+    #[must_use]
+    pub fn watermark(&self) -> i64 {
+        self.watermark
+    }
+
+    /// Whether the watermark has moved since it was stored.
+    #[must_use]
+    pub fn is_ahead_of_store(&self) -> bool {
+        self.watermark > self.stored_watermark
+    }
+
+    /// Whether an event was given a number and the broker has it.
+    #[must_use]
+    pub fn is_acknowledged(&self, sequence: i64) -> bool {
+        sequence < self.next_sequence && !self.waiting.contains(&sequence)
+    }
+
+    /// How many events are not acknowledged.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// An event with a number was handed to the producer.
+    pub fn published(&mut self, sequence: i64) {
+        self.waiting.insert(sequence);
+    }
+
+    /// The broker has an event.
+    pub fn acknowledged(&mut self, sequence: i64) {
+        self.waiting.remove(&sequence);
+        self.settle();
+    }
+
+    /// A batch has committed: its numbers are given, and this watermark is stored.
+    pub fn committed(&mut self, next_sequence: i64, stored_watermark: i64) {
+        self.next_sequence = next_sequence;
+        self.stored_watermark = stored_watermark;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let last_settled = self
+            .waiting
+            .first()
+            .map_or(self.next_sequence - 1, |first| first - 1);
+        self.watermark = self.watermark.max(last_settled);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_watermark_waits_for_the_first_event_without_acknowledgement() {
+        let mut outbox = Outbox::new(1, 0);
+        for sequence in 1..=3 {
+            outbox.published(sequence);
+        }
+        outbox.committed(4, 0);
+        outbox.acknowledged(3);
+        outbox.acknowledged(2);
+        assert_eq!(outbox.watermark(), 0);
+        outbox.acknowledged(1);
+        assert_eq!(outbox.watermark(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_behind_the_watermark_is_ever_unacknowledged(
+            order in Just((1..=40_i64).collect::<Vec<_>>()).prop_shuffle(), upto in 0..40_usize
+        ) {
+            let mut outbox = Outbox::new(1, 0);
+            for sequence in 1..=40 {
+                outbox.published(sequence);
+            }
+            outbox.committed(41, 0);
+            for sequence in &order[..upto] {
+                outbox.acknowledged(*sequence);
+            }
+            let missing = order[upto..].iter().min().copied().unwrap_or(41);
+            prop_assert_eq!(outbox.watermark(), missing - 1);
+        }
+    }
+}

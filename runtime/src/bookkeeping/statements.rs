@@ -1,0 +1,177 @@
+//! The statements that no single table describes: taking shards, fencing a batch, finding what is
+//! unfinished. All take columns, so their number does not depend on how many shards there are.
+
+use std::sync::LazyLock;
+
+use crate::store::{Kind, Statement};
+
+/// Makes shards known: one row each, not yet taken. Parameters: shard.
+pub static ADD_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO shards (shard, epoch, owner, next_sequence, published_sequence) \
+         SELECT shard, 0, '', 1, 0 FROM UNNEST($1::bigint[]) AS new(shard) \
+         ORDER BY shard ON CONFLICT (shard) DO NOTHING",
+        "INSERT INTO shards (shard, epoch, owner, next_sequence, published_sequence) \
+         VALUES (?1, 0, '', 1, 0) ON CONFLICT (shard) DO NOTHING",
+    )
+});
+
+/// Raises the epoch of shards: from now on their former owner can write nothing. Waits for a batch
+/// of the former owner that is being committed. Parameters: shard, owner.
+/// Returns [`SHARD_KINDS`].
+pub static TAKE_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "WITH wanted AS (SELECT s.shard, w.owner FROM shards s \
+           JOIN UNNEST($1::bigint[], $2::text[]) AS w(shard, owner) ON s.shard = w.shard \
+           ORDER BY s.shard FOR UPDATE OF s) \
+         UPDATE shards SET epoch = shards.epoch + 1, owner = wanted.owner FROM wanted \
+         WHERE shards.shard = wanted.shard \
+         RETURNING shards.shard, shards.epoch, shards.next_sequence, shards.published_sequence",
+        "UPDATE shards SET epoch = epoch + 1, owner = ?2 WHERE shard = ?1 \
+         RETURNING shard, epoch, next_sequence, published_sequence",
+    )
+});
+
+/// Reads shards as they stand. Parameters: shard. Returns [`SHARD_KINDS`].
+pub static READ_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "SELECT shard, epoch, next_sequence, published_sequence FROM shards \
+         WHERE shard = ANY($1::bigint[]) ORDER BY shard",
+        "SELECT shard, epoch, next_sequence, published_sequence FROM shards WHERE shard = ?1",
+    )
+});
+
+/// The columns of [`TAKE_SHARDS`] and [`READ_SHARDS`].
+pub const SHARD_KINDS: &[Kind] = &[Kind::Long; 4];
+
+/// The fence of a batch: moves the shards' numbers on, provided that the epochs still hold. Affects
+/// as many rows as there are shards, or the batch is fenced. The shards' rows stay locked until the
+/// batch commits. Parameters: shard, epoch, next sequence, published sequence.
+pub static FENCE: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "WITH mine AS (SELECT s.shard, b.next_sequence, b.published_sequence FROM shards s \
+           JOIN UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) \
+             AS b(shard, epoch, next_sequence, published_sequence) \
+           ON s.shard = b.shard AND s.epoch = b.epoch ORDER BY s.shard FOR UPDATE OF s) \
+         UPDATE shards SET next_sequence = mine.next_sequence, \
+           published_sequence = mine.published_sequence FROM mine WHERE shards.shard = mine.shard",
+        "UPDATE shards SET next_sequence = ?3, published_sequence = ?4 \
+         WHERE shard = ?1 AND epoch = ?2",
+    )
+});
+
+/// Events behind the watermark of their shard. Parameters: shard. Returns the journal's columns.
+pub static UNPUBLISHED: LazyLock<Statement> = LazyLock::new(|| {
+    let columns = "j.shard, j.sequence, j.event_id, j.topic, j.record_key, j.payload, j.headers, \
+                   j.written_at";
+    Statement::new(
+        format!(
+            "SELECT {columns} FROM journal j JOIN shards s ON s.shard = j.shard \
+             WHERE j.shard = ANY($1::bigint[]) AND j.sequence > s.published_sequence \
+             ORDER BY j.shard, j.sequence"
+        ),
+        format!(
+            "SELECT {columns} FROM journal j JOIN shards s ON s.shard = j.shard \
+             WHERE j.shard = ?1 AND j.sequence > s.published_sequence ORDER BY j.sequence"
+        ),
+    )
+});
+
+const TASK_COLUMNS: &str = "task_id, shard, sequence, task_key, kind, payload, causation_id, \
+                            traceparent, created_at, attempts, not_before, state, answer, \
+                            answered_at";
+
+/// Tasks without an answer behind a sequence, in order, at most `limit` per shard. Parameters:
+/// shard, sequence, limit. Returns the tasks' columns.
+pub static WAITING_TASKS: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        format!(
+            "SELECT t.* FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
+               AS w(of_shard, behind, most) \
+             CROSS JOIN LATERAL (SELECT {TASK_COLUMNS} FROM tasks \
+               WHERE shard = of_shard AND sequence > behind AND state = 'waiting' \
+               ORDER BY sequence LIMIT most) t ORDER BY t.shard, t.sequence"
+        ),
+        format!(
+            "SELECT {TASK_COLUMNS} FROM tasks WHERE shard = ?1 AND sequence > ?2 \
+             AND state = 'waiting' ORDER BY sequence LIMIT ?3"
+        ),
+    )
+});
+
+/// Timers that are due, at most `limit` per shard. Parameters: shard, now, limit. Returns the
+/// timers' columns.
+pub static DUE_TIMERS: LazyLock<Statement> = LazyLock::new(|| {
+    let columns = "timer_id, shard, timer_key, kind, due_at, causation_id, traceparent";
+    Statement::new(
+        format!(
+            "SELECT t.* FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
+               AS w(of_shard, now_at, most) \
+             CROSS JOIN LATERAL (SELECT {columns} FROM timers \
+               WHERE shard = of_shard AND due_at <= now_at ORDER BY due_at LIMIT most) t"
+        ),
+        format!(
+            "SELECT {columns} FROM timers WHERE shard = ?1 AND due_at <= ?2 \
+             ORDER BY due_at LIMIT ?3"
+        ),
+    )
+});
+
+/// Dead letters of which a redrive is asked for. Parameters: shard, limit. Returns the dead
+/// letters' columns.
+pub static REDRIVES: LazyLock<Statement> = LazyLock::new(|| {
+    let columns = "dead_letter_id, shard, topic, partition, record_offset, record_key, payload, \
+                   headers, record_time, reason, detail, stage, first_failed_at, last_failed_at, \
+                   redrives, state";
+    Statement::new(
+        format!(
+            "SELECT d.* FROM UNNEST($1::bigint[], $2::bigint[]) AS w(of_shard, most) \
+             CROSS JOIN LATERAL (SELECT {columns} FROM dead_letters \
+               WHERE shard = of_shard AND state = 'redrive' \
+               ORDER BY topic, partition, record_offset LIMIT most) d"
+        ),
+        format!(
+            "SELECT {columns} FROM dead_letters WHERE shard = ?1 AND state = 'redrive' \
+             ORDER BY topic, partition, record_offset LIMIT ?2"
+        ),
+    )
+});
+
+/// The keys of parked records. Parameters: shard. Returns shard, key, reader version.
+pub static PARKED_KEYS: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "SELECT shard, record_key, min_reader FROM parked WHERE shard = ANY($1::bigint[])",
+        "SELECT shard, record_key, min_reader FROM parked WHERE shard = ?1",
+    )
+});
+
+/// Parked records that can be read now, in the order in which they were parked. A record that was
+/// parked behind another carries at least its reader version, so none overtakes one of its key.
+/// Parameters: shard, reader version, limit. Returns the columns of `parked`.
+pub static READABLE: LazyLock<Statement> = LazyLock::new(|| {
+    let columns = "topic, partition, record_offset, shard, record_key, payload, headers, \
+                   record_time, min_reader, parked_at, sequence";
+    Statement::new(
+        format!(
+            "SELECT r.* FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
+               AS w(of_shard, reader, most) \
+             CROSS JOIN LATERAL (SELECT {columns} FROM parked \
+               WHERE shard = of_shard AND min_reader <= reader \
+               ORDER BY sequence LIMIT most) r ORDER BY r.shard, r.sequence"
+        ),
+        format!(
+            "SELECT {columns} FROM parked WHERE shard = ?1 AND min_reader <= ?2 \
+             ORDER BY sequence LIMIT ?3"
+        ),
+    )
+});
+
+/// Deletes what was published long ago. Parameters: shard, published sequence, written before.
+pub static PRUNE_JOURNAL: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "DELETE FROM journal j USING UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
+           AS w(shard, published, before) \
+         WHERE j.shard = w.shard AND j.sequence <= w.published AND j.written_at < w.before",
+        "DELETE FROM journal WHERE shard = ?1 AND sequence <= ?2 AND written_at < ?3",
+    )
+});

@@ -1,0 +1,144 @@
+//! A dead letter: the input as it came, why it was set aside, and the record that tells others.
+
+use crate::{
+    bookkeeping::rows::DeadLetter,
+    group::Timestamp,
+    lane::{Item, Origin, Surroundings},
+    record::{Headers, Outgoing},
+    refusal::Stage,
+};
+
+/// Above this size a dead letter is published without its payload, which stays in the database: the
+/// headers that say why would carry the record over the broker's limit.
+const PUBLISHED_BYTES_MAX: usize = 900_000;
+
+/// How much of a detail is kept.
+const DETAIL_CHARS_MAX: usize = 500;
+
+/// Builds the row of an input that is set aside.
+pub(crate) fn of(
+    item: &Item,
+    reason: &str,
+    detail: &str,
+    stage: Stage,
+    now: Timestamp,
+) -> DeadLetter {
+    let mut letter = DeadLetter {
+        dead_letter_id: String::new(),
+        shard: item.shard,
+        topic: String::new(),
+        partition: item.shard,
+        record_offset: 0,
+        record_key: None,
+        payload: None,
+        headers: Vec::new(),
+        record_time: 0,
+        reason: reason.to_owned(),
+        detail: printable(detail),
+        stage: stage.as_str().to_owned(),
+        first_failed_at: now,
+        last_failed_at: now,
+        redrives: 0,
+        state: "set_aside".to_owned(),
+    };
+    match &item.origin {
+        Origin::Answer(row, answer) => {
+            letter.dead_letter_id = format!("task:{}", row.task_id);
+            letter.record_key = Some(row.task_key.clone().into_bytes());
+            letter.payload = Some(answer.0.to_string().into_bytes());
+        }
+        Origin::Timer(timer) => {
+            letter.dead_letter_id = format!("timer:{}", timer.timer_id);
+            letter.record_key = Some(timer.key.clone().into_bytes());
+        }
+        Origin::Redrive(earlier, _) => {
+            letter = DeadLetter {
+                dead_letter_id: earlier.dead_letter_id.clone(),
+                first_failed_at: earlier.first_failed_at,
+                redrives: earlier.redrives + 1,
+                ..letter
+            };
+        }
+        Origin::Record(_) | Origin::Unparked(_) => {}
+    }
+    if let Some(record) = item.as_record() {
+        letter.dead_letter_id = record.at.to_string();
+        letter.topic = record.at.topic.to_string();
+        letter.partition = record.at.partition;
+        letter.record_offset = record.at.offset;
+        letter.record_key = record.key.clone();
+        letter.payload = record.payload.clone();
+        letter.headers = record.headers.to_bytes();
+        letter.record_time = record.timestamp_micros;
+    }
+    letter
+}
+
+/// The record on the group's dead-letter topic: key, payload and headers as they came, and headers
+/// that say why.
+pub(crate) fn outgoing(letter: &DeadLetter, around: &Surroundings<'_>) -> Outgoing {
+    let mut headers = Headers::from_bytes(&letter.headers);
+    let original: usize = headers
+        .0
+        .iter()
+        .map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len))
+        .sum();
+    let content = letter.payload.as_ref().map_or(0, Vec::len)
+        + letter.record_key.as_ref().map_or(0, Vec::len);
+    // Headers of an earlier round say nothing new.
+    headers.0.retain(|(name, _)| !name.starts_with("dlq."));
+    let fits = original + content <= PUBLISHED_BYTES_MAX;
+    if original > PUBLISHED_BYTES_MAX / 2 {
+        headers = Headers::default();
+    }
+    for (name, value) in [
+        ("dlq.original.topic", letter.topic.clone()),
+        ("dlq.original.partition", letter.partition.to_string()),
+        ("dlq.original.offset", letter.record_offset.to_string()),
+        ("dlq.original.timestamp", letter.record_time.to_string()),
+        ("dlq.group", around.group.to_owned()),
+        ("dlq.client-id", around.member.to_owned()),
+        ("dlq.error.code", letter.reason.clone()),
+        ("dlq.error.message", letter.detail.clone()),
+        ("dlq.stage", letter.stage.clone()),
+        ("dlq.first-failed-at", letter.first_failed_at.to_string()),
+        ("dlq.last-failed-at", letter.last_failed_at.to_string()),
+        ("dlq.redrive.count", letter.redrives.to_string()),
+        (
+            "dlq.payload",
+            if fits { "whole" } else { "in-store" }.to_owned(),
+        ),
+    ] {
+        headers.push(name, value);
+    }
+    Outgoing {
+        event_id: format!("{}:{}", letter.dead_letter_id, letter.redrives),
+        topic: around.dead_letter_topic.to_owned(),
+        key: if fits {
+            letter.record_key.clone().unwrap_or_default()
+        } else {
+            Vec::new()
+        },
+        payload: if fits { letter.payload.clone() } else { None },
+        headers,
+    }
+}
+
+/// Text for people: bounded, and without characters that could forge a line of a log.
+fn printable(text: &str) -> String {
+    let clean = text
+        .chars()
+        .map(|one| if one.is_control() { '\u{fffd}' } else { one });
+    clean.take(DETAIL_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_cannot_forge_a_line_of_a_log() {
+        assert!(!printable("a\nlevel=error \u{1b}[31m").contains(['\n', '\u{1b}']));
+        assert_eq!(printable(&"x".repeat(5_000)).len(), DETAIL_CHARS_MAX);
+    }
+}

@@ -1,0 +1,13 @@
+//! Everything that touches the Kafka client. No other module of this crate names rdkafka.
+
+pub mod admin;
+mod copy;
+pub mod in_process;
+mod options;
+mod poll;
+mod publisher;
+pub mod scan;
+
+pub use options::{OWNED_OPTIONS, OptionRefused, check_options};
+pub(crate) use poll::{Command, PollEvent, PollThread, StartAt, lane_of};
+pub(crate) use publisher::Publisher;

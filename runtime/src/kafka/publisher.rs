@@ -1,0 +1,171 @@
+//! Publishes the journal: in order per shard, never giving an event up, acknowledgements collected
+//! per lane.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext, Message,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
+};
+
+use super::options;
+use crate::{config::Config, intake::Intake, record::Outgoing};
+
+/// The broker has (or has refused) an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Acknowledged {
+    pub(crate) shard: i32,
+    pub(crate) epoch: i64,
+    pub(crate) sequence: i64,
+    /// Set when it was not stored: it has to be published again.
+    pub(crate) failure: Option<String>,
+}
+
+/// The producer of one member, shared by its lanes.
+pub(crate) struct Publisher {
+    producer: ThreadedProducer<Deliveries>,
+}
+
+/// Where the acknowledgements of a lane are collected.
+#[derive(Debug)]
+pub(crate) struct Acknowledgements {
+    collected: Mutex<Vec<Acknowledged>>,
+    intake: Arc<Intake>,
+}
+
+struct Deliveries {
+    lanes: Vec<Acknowledgements>,
+}
+
+/// Says which event a delivery is about.
+struct Ticket {
+    lane: usize,
+    shard: i32,
+    epoch: i64,
+    sequence: i64,
+}
+
+impl ClientContext for Deliveries {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(error = %error, reason, "kafka producer");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Self::DeliveryOpaque) {
+        let failure = result
+            .as_ref()
+            .err()
+            .map(|(error, message)| format!("publish to {}: {error}", message.topic()));
+        let lane = &self.lanes[ticket.lane];
+        let Ticket {
+            shard,
+            epoch,
+            sequence,
+            ..
+        } = *ticket;
+        let acknowledged = Acknowledged {
+            shard,
+            epoch,
+            sequence,
+            failure,
+        };
+        lane.collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(acknowledged);
+        lane.intake.wake();
+    }
+}
+
+impl Publisher {
+    pub(crate) fn new(config: &Config, intakes: &[Arc<Intake>]) -> Result<Self, KafkaError> {
+        let lanes = intakes
+            .iter()
+            .map(|intake| Acknowledgements {
+                collected: Mutex::default(),
+                intake: Arc::clone(intake),
+            })
+            .collect();
+        let deliveries = Deliveries { lanes };
+        Ok(Self {
+            producer: options::producer(config).create_with_context(deliveries)?,
+        })
+    }
+
+    /// Hands an event to the producer. False when its queue is full: try again a little later.
+    pub(crate) fn publish(
+        &self,
+        (lane, shard, epoch, sequence): (usize, i32, i64, i64),
+        outgoing: &Outgoing,
+    ) -> Result<bool, String> {
+        let mut headers = OwnedHeaders::new_with_capacity(outgoing.headers.0.len());
+        for (name, value) in &outgoing.headers.0 {
+            headers = headers.insert(Header {
+                key: name,
+                value: value.as_deref(),
+            });
+        }
+        let ticket = Box::new(Ticket {
+            lane,
+            shard,
+            epoch,
+            sequence,
+        });
+        let mut record = BaseRecord::with_opaque_to(&outgoing.topic, ticket)
+            .key(&outgoing.key)
+            .headers(headers);
+        if let Some(payload) = &outgoing.payload {
+            record = record.payload(payload);
+        }
+        match self.producer.send(record) {
+            Ok(()) => Ok(true),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Ok(false),
+            Err((error, _)) => Err(format!("publish to {}: {error}", outgoing.topic)),
+        }
+    }
+
+    /// Takes the acknowledgements of a lane.
+    pub(crate) fn take_acknowledged(&self, lane: usize) -> Vec<Acknowledged> {
+        let lane = &self.producer.context().lanes[lane];
+        std::mem::take(
+            &mut lane
+                .collected
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// The first and the next offset of a partition. Blocks for at most `timeout`.
+    pub(crate) fn watermarks(
+        &self,
+        topic: &str,
+        partition: i32,
+        timeout: Duration,
+    ) -> Result<(i64, i64), String> {
+        let client = self.producer.client();
+        client
+            .fetch_watermarks(topic, partition, timeout)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Whether the client has met an error from which it cannot recover.
+    pub(crate) fn fatal_error(&self) -> Option<String> {
+        let (code, reason) = self.producer.client().fatal_error()?;
+        Some(format!("{code}: {reason}"))
+    }
+
+    /// Throws away what waits to be sent: the journal keeps it for the next owner.
+    pub(crate) fn purge(&self) {
+        use rdkafka::producer::PurgeConfig;
+        self.producer
+            .purge(PurgeConfig::default().queue().inflight());
+    }
+}

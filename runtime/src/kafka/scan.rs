@@ -1,0 +1,185 @@
+//! Reads a topic from its first record to where it ends now, without a group: for the auditor and
+//! for people who look into a topic.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaError,
+};
+
+use super::{copy, options};
+use crate::record::Record;
+
+/// Without any record for so long, a scan gives up.
+const STALL_MAX: Duration = Duration::from_secs(30);
+
+/// Why a scan has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// Kafka does not answer.
+    #[error("read {topic}: {reason}")]
+    Kafka {
+        /// The topic.
+        topic: String,
+        /// What the client says.
+        reason: String,
+    },
+    /// The topic does not exist.
+    #[error("the topic {0} does not exist")]
+    NoSuchTopic(String),
+}
+
+struct Quiet;
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka client");
+    }
+}
+impl ConsumerContext for Quiet {}
+
+/// Reads topics.
+pub struct Scanner {
+    consumer: BaseConsumer<Quiet>,
+}
+
+impl Scanner {
+    /// Connects to a cluster.
+    ///
+    /// # Errors
+    /// When the options are not understood.
+    pub fn connect(
+        bootstrap_servers: &str,
+        kafka_options: &BTreeMap<String, String>,
+    ) -> Result<Self, ScanError> {
+        let mut client = options::client(bootstrap_servers, kafka_options, "counterflow-scan");
+        client
+            .set("group.id", "counterflow-scan")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "false")
+            .set("auto.offset.reset", "error")
+            .set("check.crcs", "true")
+            .set("queued.max.messages.kbytes", "16384")
+            .set("fetch.queue.backoff.ms", "20");
+        let consumer = client
+            .create_with_context(Quiet)
+            .map_err(|error| ScanError::Kafka {
+                topic: String::new(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self { consumer })
+    }
+
+    /// The number of partitions of a topic.
+    ///
+    /// # Errors
+    /// [`ScanError`] when it does not exist or Kafka does not answer.
+    pub fn partitions(&self, topic: &str) -> Result<i32, ScanError> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(topic), Duration::from_secs(10))
+            .map_err(|error| failed(topic, &error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let count = found.map_or(0, |found| found.partitions().len());
+        if count == 0 {
+            return Err(ScanError::NoSuchTopic(topic.to_owned()));
+        }
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    /// The first and the next offset of a partition.
+    ///
+    /// # Errors
+    /// [`ScanError`] when Kafka does not answer.
+    pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), ScanError> {
+        let timeout = Duration::from_secs(10);
+        let bounds = self.consumer.fetch_watermarks(topic, partition, timeout);
+        bounds.map_err(|error| failed(topic, &error))
+    }
+
+    /// Reads one partition from its first record to where it ends at the time of the call, in
+    /// order. Memory is bounded by the client's prefetch.
+    ///
+    /// # Errors
+    /// [`ScanError`] when Kafka does not answer.
+    pub fn read(
+        &self,
+        topic: &str,
+        partition: i32,
+        mut each: impl FnMut(Record),
+    ) -> Result<(), ScanError> {
+        let (low, high) = self.bounds(topic, partition)?;
+        if low >= high {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(low))
+            .and_then(|()| self.consumer.assign(&list))
+            .map_err(|error| failed(topic, &error))?;
+        let name: Arc<str> = Arc::from(topic);
+        let outcome = self.read_until(&name, partition, high, &mut each);
+        let left = self
+            .consumer
+            .unassign()
+            .map_err(|error| failed(topic, &error));
+        outcome.and(left)
+    }
+
+    fn read_until(
+        &self,
+        topic: &Arc<str>,
+        partition: i32,
+        high: i64,
+        each: &mut impl FnMut(Record),
+    ) -> Result<(), ScanError> {
+        let mut moved = Instant::now();
+        loop {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    moved = Instant::now();
+                    let offset = message.offset();
+                    each(copy::record(&message, Arc::clone(topic)));
+                    if offset + 1 >= high {
+                        return Ok(());
+                    }
+                }
+                // Offsets at the end may hold no record (control records): the position tells.
+                None if self.position(topic, partition).is_some_and(|at| at >= high) => {
+                    return Ok(());
+                }
+                None if moved.elapsed() > STALL_MAX => {
+                    let reason = format!("no record for {STALL_MAX:?}");
+                    return Err(ScanError::Kafka {
+                        topic: topic.to_string(),
+                        reason,
+                    });
+                }
+                None => {}
+                Some(Err(error)) if moved.elapsed() > STALL_MAX => {
+                    return Err(failed(topic, &error));
+                }
+                Some(Err(error)) => tracing::debug!(%error, topic = topic.as_ref(), "scan"),
+            }
+        }
+    }
+
+    fn position(&self, topic: &str, partition: i32) -> Option<i64> {
+        let positions = self.consumer.position().ok()?;
+        match positions.find_partition(topic, partition)?.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }
+    }
+}
+
+fn failed(topic: &str, error: &KafkaError) -> ScanError {
+    ScanError::Kafka {
+        topic: topic.to_owned(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,193 @@
+//! A batch in memory: every input through `decide`, one refusal never touching another input.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::items::{Item, Origin};
+use crate::{
+    bookkeeping::{parking::ParkedKeys, position::Fate},
+    group::{Decision, Effects, Group, Timestamp},
+    refusal::{Refusal, Stage},
+    rows::Rows,
+};
+
+/// What became of one input.
+#[derive(Debug)]
+pub(crate) enum Verdict<F> {
+    /// It was decided on.
+    Done {
+        fate: Fate,
+        note: Option<&'static str>,
+        effects: Effects<F>,
+    },
+    /// It is set aside.
+    SetAside {
+        reason: &'static str,
+        detail: String,
+        stage: Stage,
+    },
+    /// It waits for a newer reader, or behind a record that does.
+    Parked { min_reader: u32 },
+    /// It, and what is behind it in its shard, stays where it is until something is back.
+    Later {
+        dependency: &'static str,
+        detail: String,
+    },
+}
+
+/// An input, read.
+pub(crate) struct Read<E> {
+    pub(crate) item: Item,
+    pub(crate) event: Result<E, Refusal>,
+}
+
+/// Reads all inputs, a panic in the group's decoding counting as poison.
+pub(crate) fn read_all<G: Group>(group: &G, items: Vec<Item>) -> Vec<Read<G::Event>> {
+    let read = |item: Item| {
+        let event = catch_unwind(AssertUnwindSafe(|| item.decode(group)));
+        let event = event.unwrap_or_else(|_| Err(panicked(Stage::Decode)));
+        Read { item, event }
+    };
+    items.into_iter().map(read).collect()
+}
+
+/// Names the rows of all inputs that could be read.
+pub(crate) fn keys_of<G: Group>(group: &G, inputs: &[Read<G::Event>]) -> <G::Rows as Rows>::Keys {
+    let mut keys = <G::Rows as Rows>::Keys::default();
+    for event in inputs.iter().filter_map(|input| input.event.as_ref().ok()) {
+        group.touches(event, &mut keys);
+    }
+    keys
+}
+
+/// Decides on all inputs in order. `parked` holds the parked keys of the shards and is kept up to
+/// date, so that a record behind one that this batch parks is parked too.
+pub(crate) fn decide_all<G: Group>(
+    group: &G,
+    rows: &mut G::Rows,
+    inputs: &[Read<G::Event>],
+    parked: &mut BTreeMap<i32, ParkedKeys>,
+    now: Timestamp,
+) -> Vec<Verdict<G::Fact>> {
+    let mut stopped = BTreeSet::new();
+    let mut verdicts = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let shard = input.item.shard;
+        let verdict = if stopped.contains(&shard) {
+            Verdict::Later {
+                dependency: "",
+                detail: String::new(),
+            }
+        } else {
+            let parked = parked.entry(shard).or_default();
+            decide_one(group, rows, input, parked, now)
+        };
+        if matches!(verdict, Verdict::Later { .. }) {
+            stopped.insert(shard);
+        }
+        verdicts.push(verdict);
+    }
+    verdicts
+}
+
+fn decide_one<G: Group>(
+    group: &G,
+    rows: &mut G::Rows,
+    input: &Read<G::Event>,
+    parked: &mut ParkedKeys,
+    now: Timestamp,
+) -> Verdict<G::Fact> {
+    let event = match &input.event {
+        Ok(event) => event,
+        Err(refusal) => return refused(input, refusal.clone(), parked),
+    };
+    if let Origin::Record(record) = &input.item.origin {
+        let key = record.key.as_deref().unwrap_or_default();
+        if let Some(min_reader) = parked.waits_for(key) {
+            parked.park(key, min_reader);
+            return Verdict::Parked { min_reader };
+        }
+    }
+    rows.mark();
+    let mut effects = Effects::default();
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        group.decide(rows, event, now, &mut effects)
+    }));
+    match decided.unwrap_or_else(|_| Err(panicked(Stage::Decide))) {
+        Ok(decision) => {
+            if let Origin::Unparked(record) = &input.item.origin {
+                parked.unpark(record.key.as_deref().unwrap_or_default());
+            }
+            let (fate, note) = match decision {
+                Decision::Applied => (Fate::Applied, None),
+                Decision::Duplicate => (Fate::Duplicate, None),
+                Decision::Ignored(reason) => (Fate::Ignored, Some(reason)),
+            };
+            Verdict::Done {
+                fate,
+                note,
+                effects,
+            }
+        }
+        Err(refusal) => {
+            rows.undo();
+            refused(input, refusal, parked)
+        }
+    }
+}
+
+fn refused<E, F>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Verdict<F> {
+    let key = input
+        .item
+        .as_record()
+        .and_then(|record| record.key.as_deref())
+        .unwrap_or_default();
+    match refusal {
+        Refusal::Poison {
+            reason,
+            detail,
+            stage,
+        } => {
+            if matches!(input.item.origin, Origin::Unparked(_)) {
+                parked.unpark(key);
+            }
+            Verdict::SetAside {
+                reason,
+                detail,
+                stage,
+            }
+        }
+        Refusal::Parked { min_reader } => {
+            // What is behind a parked record carries at least its reader version, so that reading
+            // parked records by version never lets one overtake another of its key.
+            let min_reader = parked
+                .waits_for(key)
+                .map_or(min_reader, |waits| waits.max(min_reader));
+            if matches!(input.item.origin, Origin::Unparked(_)) {
+                parked.unpark(key);
+            }
+            parked.park(key, min_reader);
+            Verdict::Parked { min_reader }
+        }
+        Refusal::Wait { dependency, detail } => Verdict::Later { dependency, detail },
+    }
+}
+
+/// The verdict on an input that the database refuses by itself.
+pub(crate) fn refused_by_store<F>(why: &str) -> Verdict<F> {
+    Verdict::SetAside {
+        reason: "store_refused",
+        detail: why.to_owned(),
+        stage: Stage::Store,
+    }
+}
+
+fn panicked(stage: Stage) -> Refusal {
+    Refusal::Poison {
+        reason: "panicked",
+        detail: "the group's code panicked on this input; see the log".to_owned(),
+        stage,
+    }
+}

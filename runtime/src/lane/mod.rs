@@ -1,0 +1,369 @@
+//! A lane: one database connection's worth of shards, processed batch after batch.
+//!
+//! A lane is one task. It owns its shards' state, so nothing here is shared or locked: control
+//! messages, acknowledgements and answers are looked at between batches. What a batch changes in
+//! memory it changes after the commit; after an outcome that is not known, everything is read again.
+
+mod breaker;
+mod changes;
+mod commit;
+mod decide;
+mod items;
+mod performer;
+mod recover;
+mod round;
+mod tick;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+pub(crate) use self::{
+    breaker::backoff,
+    changes::Surroundings,
+    items::{Item, Origin},
+};
+use self::{breaker::micros, performer::Performer};
+use crate::{
+    bookkeeping::{
+        rows::{JournalEntry, TaskRow},
+        shard::{Found, Shard},
+        tally::Tally,
+    },
+    config::Config,
+    group::{Group, Timestamp},
+    intake::{Intake, Polled},
+    kafka::Publisher,
+    metrics::Metrics,
+    record::Outgoing,
+    status::{ShardStatus, Status},
+    store::Store,
+    task::Worker,
+};
+
+/// What a lane is told.
+pub(crate) enum Control {
+    /// Shards were taken for it; their unfinished business comes along. Dropping `taken` answers.
+    Take {
+        ticket: u64,
+        found: Vec<Found>,
+        taken: mpsc::Sender<()>,
+    },
+    /// Let go of shards: finish, publish what is committed, store the watermark, forget. Dropping
+    /// `released` answers.
+    Release {
+        shards: Vec<i32>,
+        deadline: Instant,
+        released: mpsc::Sender<()>,
+    },
+    /// The limit of dead letters was looked at by an operator.
+    Resume,
+}
+
+/// What a lane tells its member.
+#[derive(Debug)]
+pub(crate) enum LaneEvent {
+    /// A shard turned out to have another owner.
+    Fenced,
+    /// The process cannot go on.
+    Fatal(String),
+}
+
+/// What lanes share.
+pub(crate) struct Shared<G> {
+    pub(crate) group: G,
+    pub(crate) config: Config,
+    pub(crate) topics: Vec<String>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) publisher: Publisher,
+    pub(crate) status: Arc<Status>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) events: mpsc::UnboundedSender<LaneEvent>,
+}
+
+/// One lane.
+pub(crate) struct Lane<G, W> {
+    number: usize,
+    shared: Arc<Shared<G>>,
+    intake: Arc<Intake>,
+    /// Per shard, the ticket under which it was taken.
+    tickets: BTreeMap<i32, u64>,
+    shards: BTreeMap<i32, Shard>,
+    performer: Performer<W>,
+    /// Taken from the intake and not written yet.
+    pending: VecDeque<Polled>,
+    /// Answers that are not written yet.
+    answers: VecDeque<Item>,
+    /// Inputs that a tick found in the database.
+    found: VecDeque<Item>,
+    /// Task rows whose attempts changed, to be written along with the next batch.
+    retried: BTreeMap<String, TaskRow>,
+    /// Committed events that wait for room in the producer.
+    unpublished: VecDeque<(i32, i64, i64, Outgoing)>,
+    tally: Tally,
+    /// Set after an outcome that is not known: read the shards again before anything else.
+    must_read_again: bool,
+    failures: u32,
+    blocked_until: Option<Instant>,
+    halted: bool,
+    next_tick: Instant,
+    first_waiting: Option<Instant>,
+}
+
+impl<G: Group, W: Worker> Lane<G, W> {
+    pub(crate) fn new(
+        number: usize,
+        shared: Arc<Shared<G>>,
+        intake: Arc<Intake>,
+        worker: Arc<W>,
+    ) -> Self {
+        let config = &shared.config;
+        let concurrency = config.task_concurrency;
+        Self {
+            number,
+            performer: Performer::new(worker, Arc::clone(&intake), concurrency, config.backoff),
+            tally: Tally::new(config.dead_letter_window, config.dead_letter_share_max),
+            intake,
+            tickets: BTreeMap::new(),
+            shards: BTreeMap::new(),
+            pending: VecDeque::new(),
+            answers: VecDeque::new(),
+            found: VecDeque::new(),
+            retried: BTreeMap::new(),
+            unpublished: VecDeque::new(),
+            must_read_again: false,
+            failures: 0,
+            blocked_until: None,
+            halted: false,
+            next_tick: Instant::now(),
+            first_waiting: None,
+            shared,
+        }
+    }
+
+    /// Runs until the control channel is closed.
+    pub(crate) async fn run(mut self, mut control: mpsc::UnboundedReceiver<Control>) {
+        loop {
+            let wait = self.turn().await;
+            let blocked = self.blocked_until.is_some() || self.halted;
+            self.shared
+                .status
+                .lane_turned(self.number, blocked || self.shards.is_empty());
+            tokio::select! {
+                biased;
+                told = control.recv() => match told {
+                    Some(told) => self.obey(told).await,
+                    None => break,
+                },
+                () = self.intake.woken(), if !wait.is_zero() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn obey(&mut self, told: Control) {
+        match told {
+            Control::Take {
+                ticket,
+                found,
+                taken,
+            } => {
+                for found in found {
+                    self.drop_shard(found.shard);
+                    self.tickets.insert(found.shard, ticket);
+                    let (shard, unpublished) = Shard::take(found);
+                    self.publish_again(&shard, unpublished);
+                    self.report_shard(&shard);
+                    self.shards.insert(shard.shard, shard);
+                }
+                self.drop_written();
+                self.next_tick = Instant::now();
+                drop(taken);
+            }
+            Control::Release {
+                shards,
+                deadline,
+                released,
+            } => {
+                self.release(&shards, deadline).await;
+                drop(released);
+            }
+            Control::Resume => {
+                self.tally.clear();
+                self.halted = false;
+                self.declare(None);
+            }
+        }
+    }
+
+    /// One turn: everything that can be done now. Returns how long to wait for more.
+    async fn turn(&mut self) -> Duration {
+        self.collect();
+        self.publish_waiting();
+        if let Some(until) = self.blocked_until {
+            let left = until.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                return left;
+            }
+            self.blocked_until = None;
+        }
+        if self.must_read_again && !self.read_again().await {
+            return Duration::ZERO;
+        }
+        if self.shards.is_empty() {
+            self.drop_pending();
+            return self.shared.config.tick;
+        }
+        if Instant::now() >= self.next_tick {
+            self.tick().await;
+        }
+        self.performer.start(&mut self.shards, now());
+        if self.halted {
+            return self.shared.config.tick;
+        }
+        self.take_records();
+        if self.is_due() {
+            self.round().await;
+            return Duration::ZERO;
+        }
+        self.until_next()
+    }
+
+    /// Acknowledgements and ended attempts.
+    fn collect(&mut self) {
+        for acknowledged in self.shared.publisher.take_acknowledged(self.number) {
+            if let Some(failure) = acknowledged.failure {
+                let text = format!("an event of the journal was refused: {failure}");
+                drop(self.shared.events.send(LaneEvent::Fatal(text)));
+            } else if let Some(shard) = self.shards.get_mut(&acknowledged.shard)
+                && shard.epoch == acknowledged.epoch
+            {
+                shard.outbox.acknowledged(acknowledged.sequence);
+            }
+        }
+        let now = now();
+        for ended in self.performer.take_ended(now) {
+            self.attempt_ended(ended, now);
+        }
+    }
+
+    fn publish_again(&mut self, shard: &Shard, entries: Vec<JournalEntry>) {
+        if !entries.is_empty() {
+            let events = entries.len();
+            tracing::info!(shard = shard.shard, events, "publishing again");
+        }
+        for entry in entries {
+            let (number, epoch, sequence) = (shard.shard, shard.epoch, entry.sequence);
+            self.unpublished
+                .push_back((number, epoch, sequence, entry.outgoing()));
+        }
+        self.publish_waiting();
+    }
+
+    /// Hands committed events to the producer, in order, as far as it has room.
+    fn publish_waiting(&mut self) {
+        while let Some((shard, epoch, sequence, outgoing)) = self.unpublished.front() {
+            let ticket = (self.number, *shard, *epoch, *sequence);
+            match self.shared.publisher.publish(ticket, outgoing) {
+                Ok(true) => {
+                    self.unpublished.pop_front();
+                }
+                Ok(false) => break,
+                Err(error) => {
+                    drop(self.shared.events.send(LaneEvent::Fatal(error)));
+                    break;
+                }
+            }
+        }
+    }
+
+    fn until_next(&self) -> Duration {
+        let mut wait = self.next_tick.saturating_duration_since(Instant::now());
+        if !self.unpublished.is_empty() {
+            wait = wait.min(Duration::from_millis(5));
+        }
+        if let Some(since) = self.first_waiting {
+            let linger = self
+                .shared
+                .config
+                .batch_linger
+                .saturating_sub(since.elapsed());
+            wait = wait.min(linger.max(Duration::from_micros(200)));
+        }
+        let due = self
+            .shards
+            .values()
+            .filter_map(|shard| shard.tasks.next_due())
+            .min();
+        if let Some(due) = due.filter(|_| self.performer.has_room()) {
+            let due = due.max(self.performer.closed_until().unwrap_or(due));
+            let micros = u64::try_from(due - now()).unwrap_or(0).max(1_000);
+            wait = wait.min(Duration::from_micros(micros));
+        }
+        wait
+    }
+
+    fn report_shard(&self, shard: &Shard) {
+        self.shared.status.set_shard(
+            shard.shard,
+            ShardStatus {
+                epoch: shard.epoch,
+                unpublished: shard.outbox.unacknowledged(),
+                tasks: shard.tasks.len(),
+                oldest_task_at: shard.tasks.oldest_created_at(),
+                parked_keys: shard.parked.len(),
+            },
+        );
+        for position in shard.positions.values() {
+            let (topic, partition) = (&position.topic, position.partition);
+            self.shared
+                .status
+                .set_position(topic, partition, position.next_offset);
+        }
+    }
+
+    fn declare(&self, waiting_for: Option<&str>) {
+        self.shared
+            .status
+            .set_waiting(&format!("lane-{}", self.number), waiting_for);
+    }
+
+    fn drop_shard(&mut self, number: i32) {
+        self.shards.remove(&number);
+        self.tickets.remove(&number);
+        self.forget_pending(|polled| polled.record.at.partition == number);
+        self.shared.status.forget_shard(number);
+        self.answers.retain(|item| item.shard != number);
+        self.found.retain(|item| item.shard != number);
+        self.retried.retain(|_, row| row.shard != number);
+        self.unpublished.retain(|(shard, ..)| *shard != number);
+    }
+
+    /// Drops records that wait, and says so to the intake.
+    fn forget_pending(&mut self, is_unwanted: impl Fn(&Polled) -> bool) {
+        let (mut records, mut bytes) = (0, 0);
+        self.pending.retain(|polled| {
+            let unwanted = is_unwanted(polled);
+            if unwanted {
+                records += 1;
+                bytes += polled.record.bytes();
+            }
+            !unwanted
+        });
+        self.intake.finished(records, bytes);
+    }
+}
+
+/// The clock: read once per batch, passed on from there.
+pub(crate) fn now() -> Timestamp {
+    jiff::Timestamp::now().as_microsecond()
+}
+
+/// `now` and a duration.
+pub(crate) fn after(now: Timestamp, duration: Duration) -> Timestamp {
+    now.saturating_add(micros(duration))
+}

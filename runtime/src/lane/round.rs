@@ -1,0 +1,231 @@
+//! A round: inputs into a batch, the batch into the database, and what follows from it.
+
+use std::{collections::VecDeque, time::Instant};
+
+use super::{
+    Lane, LaneEvent,
+    changes::Surroundings,
+    commit::{self, Batch, BatchError, Committed},
+    items::Item,
+    now,
+};
+use crate::{group::Group, store::StoreError, task::Worker};
+
+impl<G: Group, W: Worker> Lane<G, W> {
+    /// Whether a batch should be written now: it is full, or its first input has waited enough.
+    pub(super) fn is_due(&mut self) -> bool {
+        let config = &self.shared.config;
+        let inputs = self.pending.len() + self.answers.len() + self.found.len();
+        if inputs == 0 {
+            self.first_waiting = None;
+            return false;
+        }
+        let since = *self.first_waiting.get_or_insert_with(Instant::now);
+        let is_full = inputs >= config.batch_records_max
+            || self
+                .pending
+                .iter()
+                .map(|polled| polled.record.bytes())
+                .sum::<usize>()
+                >= config.batch_bytes_max;
+        is_full || since.elapsed() >= config.batch_linger
+    }
+
+    /// Moves records from the intake, as many as a batch takes; those of shards that are not this
+    /// lane's any more, or that were read before, are dropped.
+    pub(super) fn take_records(&mut self) {
+        let config = &self.shared.config;
+        let unacknowledged: usize = self
+            .shards
+            .values()
+            .map(|shard| shard.outbox.unacknowledged())
+            .sum();
+        if unacknowledged >= config.unacknowledged_max {
+            self.declare(Some("kafka to acknowledge published events"));
+            return;
+        }
+        let room = config.batch_records_max.saturating_sub(self.pending.len());
+        if room == 0 {
+            return;
+        }
+        let mut taken = VecDeque::new();
+        self.intake.take(&mut taken, room, config.batch_bytes_max);
+        for polled in taken {
+            let at = &polled.record.at;
+            let is_wanted = self.tickets.get(&at.partition) == Some(&polled.ticket)
+                && (self.shards.get(&at.partition))
+                    .is_some_and(|shard| shard.wants(&at.topic, at.offset));
+            if is_wanted {
+                self.pending.push_back(polled);
+            } else {
+                self.intake.finished(1, polled.record.bytes());
+            }
+        }
+    }
+
+    /// Writes one batch.
+    pub(super) async fn round(&mut self) {
+        self.first_waiting = None;
+        let mut items: Vec<Item> = Vec::new();
+        items.extend(self.answers.drain(..));
+        items.extend(self.found.drain(..));
+        items.extend(
+            self.pending
+                .iter()
+                .map(|polled| Item::record(std::sync::Arc::clone(&polled.record))),
+        );
+        self.write(items).await;
+    }
+
+    /// Writes inputs in one transaction; when the database refuses it because of one of them, in
+    /// two, and so on, until the one is found.
+    pub(super) async fn write(&mut self, items: Vec<Item>) {
+        let mut parts = vec![items];
+        while let Some(items) = parts.pop() {
+            match self.batch(items.clone(), None).await {
+                Ok(committed) => {
+                    let later = self.settle(committed);
+                    if later {
+                        return;
+                    }
+                }
+                Err(BatchError::Store(StoreError::Refused(why))) if items.len() > 1 => {
+                    tracing::warn!(inputs = items.len(), why, "batch refused, halving it");
+                    let mut first = items;
+                    let second = first.split_off(first.len() / 2);
+                    parts.push(second);
+                    parts.push(first);
+                }
+                Err(BatchError::Store(StoreError::Refused(why))) => {
+                    // It is refused by itself: set aside with what the database said.
+                    match self.batch(items, Some(&why)).await {
+                        Ok(committed) => {
+                            self.settle(committed);
+                        }
+                        Err(error) => {
+                            self.failed(&error, parts.into_iter().flatten());
+                            return;
+                        }
+                    }
+                }
+                Err(error) => {
+                    self.failed(&error, items.into_iter().chain(parts.into_iter().flatten()));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn batch(
+        &mut self,
+        items: Vec<Item>,
+        refused: Option<&str>,
+    ) -> Result<Committed, BatchError> {
+        let shared = std::sync::Arc::clone(&self.shared);
+        let tally = self.tally.clone();
+        let allowed = move |records, set_aside| !tally.would_exceed(records, set_aside);
+        let started = Instant::now();
+        let batch = Batch {
+            group: &shared.group,
+            store: shared.store.as_ref(),
+            around: Surroundings {
+                shards: &self.shards,
+                dead_letter_topic: &shared.config.dead_letter_topic,
+                group: G::NAME,
+                member: &shared.config.member,
+                now: now(),
+            },
+            retried: self.retried.values().cloned().collect(),
+            watermarks: (self.shards.values())
+                .filter(|shard| shard.outbox.is_ahead_of_store())
+                .map(|shard| shard.shard)
+                .collect(),
+            allowed: &allowed,
+            refused,
+        };
+        let inputs = items.len();
+        let committed = batch.run(items).await;
+        if let Ok(committed) = &committed {
+            shared
+                .metrics
+                .batch(inputs, committed.statements, started.elapsed());
+        }
+        committed
+    }
+
+    /// Carries on after a commit; whether inputs stayed where they are.
+    fn settle(&mut self, mut committed: Committed) -> bool {
+        self.failures = 0;
+        self.retried.clear();
+        commit::settle(&mut self.shards, &mut committed);
+        let changes = committed.changes;
+        let metrics = &self.shared.metrics;
+        metrics.fates(&changes.fates);
+        metrics.set_aside(&changes.dead_letters);
+        metrics.event_ages(&committed.items, now());
+        self.tally.count(changes.records, changes.set_aside);
+        for (entry, outgoing) in changes.journal {
+            let epoch = self
+                .shards
+                .get(&entry.shard)
+                .map_or(-1, |shard| shard.epoch);
+            self.unpublished
+                .push_back((entry.shard, epoch, entry.sequence, outgoing));
+        }
+        self.publish_waiting();
+        self.drop_written();
+        let later = committed.items.into_iter().enumerate();
+        let later = later.filter(|(index, item)| changes.later.contains(index) && item.is_answer());
+        self.answers.extend(later.map(|(_, item)| item));
+        for (topic, partition) in changes.positions.keys() {
+            if let Some(position) = self
+                .shards
+                .get(partition)
+                .and_then(|shard| shard.positions.get(topic))
+            {
+                self.shared
+                    .status
+                    .set_position(topic, *partition, position.next_offset);
+            }
+        }
+        match changes.waits_for {
+            Some((dependency, detail)) => {
+                tracing::warn!(dependency, detail, "waiting");
+                self.declare(Some(dependency));
+                self.back_off();
+                true
+            }
+            None => {
+                self.declare(None);
+                false
+            }
+        }
+    }
+
+    /// Nothing of the batch was written, or it is not known: put back what is not in the database.
+    fn failed(&mut self, error: &BatchError, items: impl Iterator<Item = Item>) {
+        let answers = items.filter(Item::is_answer);
+        self.answers.extend(answers);
+        match error {
+            BatchError::Fenced => {
+                self.shared.metrics.fenced();
+                self.must_read_again = true;
+            }
+            BatchError::TooManyDeadLetters => {
+                tracing::error!("too many dead letters: paused until an operator resumes");
+                self.halted = true;
+                self.declare(Some("an operator: too many dead letters"));
+            }
+            BatchError::Store(StoreError::Fatal(why)) => {
+                drop(self.shared.events.send(LaneEvent::Fatal(why.clone())));
+                self.back_off();
+            }
+            BatchError::Store(StoreError::Transient(why) | StoreError::Refused(why)) => {
+                tracing::warn!(why, tries = self.failures, "database, waiting");
+                self.declare(Some("database"));
+                self.must_read_again = true;
+                self.back_off();
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What is looked for from time to time: timers that are due, redrives that were asked for, parked
+//! records that can be read, tasks that did not fit into memory, watermarks to be stored.
+
+use std::time::Instant;
+
+use super::{Lane, LaneEvent, after, backoff, items::Item, now, performer::Ended};
+use crate::{
+    bookkeeping::{
+        rows::{DeadLetter, Parked, TaskRow, TimerRow},
+        statements,
+    },
+    group::{Group, Timestamp},
+    store::{Cells, Mode, Store, StoreError},
+    takeover::{self, longs, rows},
+    task::{Attempt, Worker},
+};
+
+/// How many timers, redrives or parked records of a shard are taken at a time.
+const FOUND_MAX: i64 = 200;
+
+/// What a tick reads.
+struct Looked {
+    timers: Vec<TimerRow>,
+    redrives: Vec<DeadLetter>,
+    readable: Vec<Parked>,
+    tasks: Vec<TaskRow>,
+}
+
+impl<G: Group, W: Worker> Lane<G, W> {
+    /// Looks, and stores what is ahead of the database.
+    pub(super) async fn tick(&mut self) {
+        self.next_tick = Instant::now() + self.shared.config.tick;
+        for shard in self.shards.values() {
+            self.report_shard(shard);
+        }
+        if !self.found.is_empty() || self.halted {
+            return;
+        }
+        let behind: Vec<(i32, i64)> = (self.shards.values())
+            .filter_map(|shard| Some((shard.shard, shard.tasks.wants_more()?)))
+            .collect();
+        let reader = self.shared.config.reader_version;
+        let readable: Vec<i32> = (self.shards.values())
+            .filter(|shard| shard.parked.any_readable(reader))
+            .map(|shard| shard.shard)
+            .collect();
+        let numbers: Vec<i32> = self.shards.keys().copied().collect();
+        let store = std::sync::Arc::clone(&self.shared.store);
+        match look(store.as_ref(), &numbers, &readable, &behind, reader).await {
+            Ok(looked) => {
+                self.take_looked(looked, &behind);
+                self.flush().await;
+            }
+            Err(StoreError::Fatal(why)) => {
+                drop(self.shared.events.send(LaneEvent::Fatal(why)));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "database, waiting");
+                self.declare(Some("database"));
+                self.back_off();
+            }
+        }
+    }
+
+    fn take_looked(&mut self, looked: Looked, behind: &[(i32, i64)]) {
+        let full = usize::try_from(FOUND_MAX).unwrap_or(usize::MAX);
+        let is_full = looked.timers.len() >= full
+            || looked.redrives.len() >= full
+            || looked.readable.len() >= full;
+        self.found
+            .extend(looked.readable.into_iter().map(Item::unparked));
+        self.found.extend(
+            looked
+                .timers
+                .into_iter()
+                .map(|timer| Item::timer(timer.into())),
+        );
+        self.found
+            .extend(looked.redrives.into_iter().filter_map(Item::redrive));
+        if is_full {
+            self.next_tick = Instant::now();
+        }
+        for (number, _) in behind {
+            let of_shard = looked.tasks.iter().filter(|task| task.shard == *number);
+            let tasks: Vec<TaskRow> = of_shard.cloned().collect();
+            if let Some(shard) = self.shards.get_mut(number) {
+                let more = tasks.len() >= crate::bookkeeping::task_queue::WINDOW_TASKS;
+                shard.tasks.loaded(tasks, more);
+            }
+        }
+    }
+
+    /// Stores watermarks and task attempts when no batch does.
+    pub(super) async fn flush(&mut self) {
+        let is_ahead = self
+            .shards
+            .values()
+            .any(|shard| shard.outbox.is_ahead_of_store());
+        if is_ahead || !self.retried.is_empty() {
+            self.write(Vec::new()).await;
+        }
+    }
+
+    pub(super) fn attempt_ended(&mut self, ended: Ended, now: Timestamp) {
+        let Ended { row, attempt } = ended;
+        self.shared.metrics.attempt(&row.kind, &attempt);
+        let Some(shard) = self.shards.get_mut(&row.shard) else {
+            return;
+        };
+        if shard.tasks.get(row.sequence).is_none() {
+            return;
+        }
+        match attempt {
+            Attempt::Answered(answer) => self.answers.push_back(Item::answer(row, answer)),
+            Attempt::Retry {
+                reason,
+                after: at_least,
+                ..
+            } => {
+                let tries = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+                let wait = backoff(self.shared.config.backoff, tries);
+                let wait = at_least.map_or(wait, |at_least| wait.max(at_least));
+                let (task_id, kind) = (&row.task_id, &row.kind);
+                tracing::debug!(task_id, kind, reason, ?wait, "attempt without an answer");
+                if let Some(row) = shard.tasks.retry(row.sequence, after(now, wait)) {
+                    self.retried.insert(row.task_id.clone(), row);
+                }
+            }
+        }
+    }
+}
+
+async fn look(
+    store: &dyn Store,
+    numbers: &[i32],
+    readable: &[i32],
+    behind: &[(i32, i64)],
+    reader: u32,
+) -> Result<Looked, StoreError> {
+    let mut transaction = store.begin(Mode::Snapshot).await?;
+    let most = |shards: &[i32]| Cells::longs(shards.iter().map(|_| FOUND_MAX));
+    let now = now();
+    let nows = Cells::longs(numbers.iter().map(|_| now));
+    let timers = vec![longs(numbers), nows, most(numbers)];
+    let timers = rows(transaction.as_mut(), &statements::DUE_TIMERS, timers).await?;
+    let redrives = vec![longs(numbers), most(numbers)];
+    let redrives = rows(transaction.as_mut(), &statements::REDRIVES, redrives).await?;
+    let mut looked = Looked {
+        timers,
+        redrives,
+        readable: vec![],
+        tasks: vec![],
+    };
+    if !readable.is_empty() {
+        let readers = Cells::longs(readable.iter().map(|_| i64::from(reader)));
+        let parameters = vec![longs(readable), readers, most(readable)];
+        looked.readable = rows(transaction.as_mut(), &statements::READABLE, parameters).await?;
+    }
+    if !behind.is_empty() {
+        looked.tasks = takeover::waiting_tasks(transaction.as_mut(), behind).await?;
+    }
+    transaction.commit().await?;
+    Ok(looked)
+}

@@ -1,0 +1,260 @@
+//! One member of a group: it takes shards when partitions are given to it, starts reading once they
+//! are taken, and lets go when partitions are revoked.
+//!
+//! Taking is retried for as long as the database is away: the member keeps its place in the group
+//! meanwhile, and a revocation in between ends the attempt.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    bookkeeping::shard::Found,
+    group::Group,
+    kafka::{Command, PollEvent, PollThread, StartAt, lane_of},
+    lane::{Control, Shared, backoff},
+    store::StoreError,
+    takeover,
+};
+
+/// How long asking Kafka for the ends of one partition may take.
+const WATERMARKS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The member's view of its assignment.
+pub(crate) struct Member<G> {
+    shared: Arc<Shared<G>>,
+    poll: PollThread,
+    lanes: Vec<mpsc::UnboundedSender<Control>>,
+    ticket: u64,
+    assigned: BTreeSet<(String, i32)>,
+    /// When to try to take the assigned shards (again).
+    take_at: Option<Instant>,
+    tries: u32,
+}
+
+impl<G: Group> Member<G> {
+    pub(crate) fn new(
+        shared: Arc<Shared<G>>,
+        poll: PollThread,
+        lanes: Vec<mpsc::UnboundedSender<Control>>,
+    ) -> Self {
+        Self {
+            shared,
+            poll,
+            lanes,
+            ticket: 0,
+            assigned: BTreeSet::new(),
+            take_at: None,
+            tries: 0,
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.poll.tell(Command::Stop);
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.poll.has_ended()
+    }
+
+    pub(crate) fn resume(&self) {
+        for lane in &self.lanes {
+            drop(lane.send(Control::Resume));
+        }
+    }
+
+    /// When [`Member::take`] is to be called, if it is.
+    pub(crate) fn take_at(&self) -> Option<Instant> {
+        self.take_at
+    }
+
+    /// Follows an event of the poll thread; an error ends the process.
+    pub(crate) async fn follow(&mut self, event: PollEvent) -> Result<(), String> {
+        match event {
+            PollEvent::Assigned { partitions } => {
+                tracing::info!(partitions = partitions.len(), "assigned");
+                self.assigned.extend(partitions);
+                self.tries = 0;
+                self.take_at = Some(Instant::now());
+            }
+            PollEvent::Revoked {
+                partitions,
+                lost,
+                done,
+            } => {
+                tracing::info!(partitions = partitions.len(), lost, "revoked");
+                self.shared.status.set_assigned(false);
+                self.take_at = None;
+                for partition in &partitions {
+                    self.assigned.remove(partition);
+                }
+                self.release(&partitions, lost).await;
+                drop(done);
+                if !self.assigned.is_empty() {
+                    self.take_at = Some(Instant::now());
+                }
+            }
+            PollEvent::Halted {
+                topic,
+                partition,
+                reason,
+            } => {
+                tracing::error!(topic, partition, reason, "partition halted");
+                self.shared.status.set_halted(&topic, partition, &reason);
+            }
+            PollEvent::Fatal(reason) => return Err(reason),
+        }
+        Ok(())
+    }
+
+    /// A shard turned out to have another owner. Either a rebalance is on its way and says so, or,
+    /// once a session time-out has passed without one, the assignment stands and it is taken again.
+    pub(crate) fn fenced(&mut self) {
+        if self.take_at.is_none() {
+            self.take_at = Some(Instant::now() + self.shared.config.session_timeout);
+        }
+    }
+
+    async fn release(&self, partitions: &[(String, i32)], lost: bool) {
+        let shards: BTreeSet<i32> = partitions.iter().map(|(_, partition)| *partition).collect();
+        let shards: Vec<i32> = shards.into_iter().collect();
+        // A lost assignment has other owners already: nothing is waited for.
+        let patience = if lost {
+            Duration::ZERO
+        } else {
+            self.shared.config.drain_timeout * 3 / 4
+        };
+        let deadline = Instant::now() + patience;
+        let (released, mut all_released) = mpsc::channel(1);
+        for lane in &self.lanes {
+            let released = released.clone();
+            drop(lane.send(Control::Release {
+                shards: shards.clone(),
+                deadline,
+                released,
+            }));
+        }
+        drop(released);
+        let limit = self.shared.config.drain_timeout;
+        drop(tokio::time::timeout(limit, all_released.recv()).await);
+    }
+
+    /// Takes the shards of the assignment and starts reading.
+    pub(crate) async fn take(&mut self) -> Result<(), String> {
+        self.take_at = None;
+        let shards: BTreeSet<i32> = self.assigned.iter().map(|(_, shard)| *shard).collect();
+        let shards: Vec<i32> = shards.into_iter().collect();
+        let shared = Arc::clone(&self.shared);
+        let config = &shared.config;
+        let taken = takeover::take(
+            shared.store.as_ref(),
+            &shards,
+            &shared.topics,
+            &config.member,
+        )
+        .await;
+        match taken {
+            Ok(found) => {
+                self.ticket += 1;
+                let ticket = self.ticket;
+                match self.starts(&found).await {
+                    Ok(partitions) => {
+                        shared.status.set_waiting("assignment", None);
+                        self.hand_over(found).await;
+                        self.poll.tell(Command::Start { ticket, partitions });
+                        shared.status.set_assigned(true);
+                        self.tries = 0;
+                    }
+                    Err(why) => self.try_later("kafka", &why),
+                }
+            }
+            Err(StoreError::Fatal(why)) => return Err(why),
+            Err(error) => self.try_later("database", &error.to_string()),
+        }
+        Ok(())
+    }
+
+    fn try_later(&mut self, dependency: &'static str, why: &str) {
+        let wait = backoff(self.shared.config.backoff, self.tries);
+        self.tries = self.tries.saturating_add(1);
+        tracing::warn!(
+            dependency,
+            why,
+            tries = self.tries,
+            "shards not taken, waiting"
+        );
+        self.shared
+            .status
+            .set_waiting("assignment", Some(dependency));
+        self.take_at = Some(Instant::now() + wait);
+    }
+
+    async fn hand_over(&self, found: Vec<Found>) {
+        let mut by_lane: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
+        for found in found {
+            by_lane
+                .entry(lane_of(found.shard, self.lanes.len()))
+                .or_default()
+                .push(found);
+        }
+        let (taken, mut all_taken) = mpsc::channel(1);
+        for (number, lane) in self.lanes.iter().enumerate() {
+            let found = by_lane.remove(&number).unwrap_or_default();
+            let (ticket, taken) = (self.ticket, taken.clone());
+            drop(lane.send(Control::Take {
+                ticket,
+                found,
+                taken,
+            }));
+        }
+        drop(taken);
+        all_taken.recv().await;
+    }
+
+    /// Where each partition starts. A stored position that is outside of its topic halts the
+    /// partition: records were deleted unread, or this is another topic of the same name.
+    async fn starts(&self, found: &[Found]) -> Result<Vec<(String, i32, StartAt)>, String> {
+        let stored: BTreeMap<(String, i32), i64> = (found.iter())
+            .flat_map(|found| &found.positions)
+            .map(|position| {
+                (
+                    (position.topic.clone(), position.partition),
+                    position.next_offset,
+                )
+            })
+            .collect();
+        let assigned: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
+        let shared = Arc::clone(&self.shared);
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut starts = Vec::new();
+            for (topic, partition) in assigned {
+                let (low, high) =
+                    shared
+                        .publisher
+                        .watermarks(&topic, partition, WATERMARKS_TIMEOUT)?;
+                shared.status.set_end(&topic, partition, high);
+                let at = stored.get(&(topic.clone(), partition)).copied();
+                match at {
+                    Some(at) if at < low => {
+                        let gap = format!("records {at} to {} were deleted unread", low - 1);
+                        tracing::error!(topic, partition, gap, "partition halted");
+                        shared.status.set_halted(&topic, partition, &gap);
+                    }
+                    Some(at) if at > high => {
+                        let gap = format!("position {at} is behind the end {high}: another topic?");
+                        tracing::error!(topic, partition, gap, "partition halted");
+                        shared.status.set_halted(&topic, partition, &gap);
+                    }
+                    Some(at) => starts.push((topic, partition, StartAt::Offset(at))),
+                    None => starts.push((topic, partition, StartAt::Beginning)),
+                }
+            }
+            Ok::<_, String>(starts)
+        });
+        looked.await.map_err(|error| error.to_string())?
+    }
+}

@@ -1,0 +1,305 @@
+//! A running member: threads, lanes, probes, and the order in which they start and stop.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use prometheus::Registry;
+use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::{
+    bookkeeping,
+    config::Config,
+    group::Group,
+    intake::Intake,
+    kafka::{PollEvent, PollThread, Publisher},
+    lane::{Lane, LaneEvent, Shared, backoff},
+    member::Member,
+    metrics::Metrics,
+    status::Status,
+    store::{MigrationError, Store, StoreError},
+    task::Worker,
+};
+
+/// Why a member ended other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration contradicts itself; every contradiction is named.
+    #[error("the configuration cannot work: {}", .0.join("; "))]
+    Configuration(Vec<String>),
+    /// Something that a restart may mend and waiting will not.
+    #[error("cannot go on: {0}")]
+    Fatal(String),
+    /// The shutdown took longer than its time-out; what was not published will be by the next owner.
+    #[error("shutdown not finished within {0:?}")]
+    ShutdownTimeout(Duration),
+}
+
+/// A member of a group, ready to run.
+pub struct Service<G, W> {
+    group: G,
+    worker: W,
+    store: Arc<dyn Store>,
+    config: Config,
+    status: Arc<Status>,
+    registry: Registry,
+    resumed: Arc<tokio::sync::Notify>,
+}
+
+impl<G: Group, W: Worker> Service<G, W> {
+    /// Wires a group to its database.
+    pub fn new(group: G, worker: W, store: Arc<dyn Store>, config: Config) -> Self {
+        Self {
+            group,
+            worker,
+            store,
+            config,
+            status: Arc::default(),
+            registry: Registry::new(),
+            resumed: Arc::default(),
+        }
+    }
+
+    /// Uses a registry that is shared with others.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// What the member knows about itself, while it runs.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status)
+    }
+
+    /// Notify it to go on after too many dead letters.
+    #[must_use]
+    pub fn resumed(&self) -> Arc<tokio::sync::Notify> {
+        Arc::clone(&self.resumed)
+    }
+
+    /// Runs until `shutdown` resolves, then stops intake, finishes or rolls back what is under way,
+    /// publishes what is committed and leaves the group.
+    ///
+    /// # Errors
+    /// [`RunError`] when the configuration cannot work or the member cannot go on.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let mistakes = self.config.mistakes();
+        if !mistakes.is_empty() {
+            return Err(RunError::Configuration(mistakes));
+        }
+        let mut shutdown = std::pin::pin!(shutdown);
+        tokio::select! {
+            ready = self.until_migrated() => ready?,
+            () = &mut shutdown => return Ok(()),
+        }
+        let resumed = Arc::clone(&self.resumed);
+        let mut running = Running::start(self)?;
+        running.serve(shutdown, &resumed).await
+    }
+
+    /// The migrations that are not applied.
+    async fn missing(&self) -> Result<Vec<String>, MigrationError> {
+        let own = self
+            .store
+            .pending(bookkeeping::COMPONENT, bookkeeping::MIGRATIONS)
+            .await?;
+        let groups = self.store.pending(G::NAME, self.group.migrations()).await?;
+        Ok(own
+            .iter()
+            .chain(&groups)
+            .map(|one| format!("{} {}", one.number, one.name))
+            .collect())
+    }
+
+    /// The database may be away, and its tables may be another's to create: both are waited for.
+    async fn until_migrated(&self) -> Result<(), RunError> {
+        let mut tries = 0;
+        loop {
+            let why = match self.missing().await {
+                Ok(missing) if missing.is_empty() => {
+                    self.status.set_waiting("start", None);
+                    return Ok(());
+                }
+                Ok(missing) => format!("migrations ({})", missing.join(", ")),
+                Err(MigrationError::Store(StoreError::Transient(why))) => why,
+                Err(error) => return Err(RunError::Fatal(error.to_string())),
+            };
+            tracing::warn!(why, "waiting to start");
+            self.status.set_waiting("start", Some(&why));
+            // Nothing polls yet, and nothing has to: that the process waits here is declared.
+            self.status.polled();
+            tokio::time::sleep(backoff(self.config.backoff, tries)).await;
+            tries = tries.saturating_add(1);
+        }
+    }
+}
+
+/// Brings the tables of the runtime and of a group up to date; returns how many steps it took.
+///
+/// # Errors
+/// See [`MigrationError`].
+pub async fn migrate<G: Group>(group: &G, store: &dyn Store) -> Result<usize, MigrationError> {
+    let own = store
+        .migrate(bookkeeping::COMPONENT, bookkeeping::MIGRATIONS)
+        .await?;
+    Ok(own + store.migrate(G::NAME, group.migrations()).await?)
+}
+
+/// A member whose threads and lanes run.
+struct Running<G> {
+    shared: Arc<Shared<G>>,
+    member: Member<G>,
+    from_poll: mpsc::UnboundedReceiver<PollEvent>,
+    from_lanes: mpsc::UnboundedReceiver<LaneEvent>,
+    lanes: JoinSet<()>,
+    ending: Option<Instant>,
+}
+
+impl<G: Group> Running<G> {
+    fn start<W: Worker>(service: Service<G, W>) -> Result<Self, RunError> {
+        let fatal = |error: &dyn std::fmt::Display| RunError::Fatal(error.to_string());
+        let Service {
+            group,
+            worker,
+            store,
+            config,
+            status,
+            registry,
+            ..
+        } = service;
+        let metrics = Metrics::register(&registry, G::NAME).map_err(|error| fatal(&error))?;
+        let intakes: Vec<Arc<Intake>> = (0..config.lanes)
+            .map(|_| {
+                Arc::new(Intake::new(
+                    config.queue_records_max,
+                    config.queue_bytes_max,
+                ))
+            })
+            .collect();
+        let publisher = Publisher::new(&config, &intakes).map_err(|error| fatal(&error))?;
+        let topics = group.topics();
+        let (poll, from_poll) = PollThread::start(
+            &config,
+            G::NAME,
+            &topics,
+            intakes.clone(),
+            Arc::clone(&status),
+        )
+        .map_err(|error| fatal(&error))?;
+        let (events, from_lanes) = mpsc::unbounded_channel();
+        let metrics = Arc::new(metrics);
+        let shared = Arc::new(Shared {
+            group,
+            config,
+            topics,
+            store,
+            publisher,
+            status,
+            metrics,
+            events,
+        });
+        let worker = Arc::new(worker);
+        let mut lanes = JoinSet::new();
+        let mut controls = Vec::new();
+        for (number, intake) in intakes.into_iter().enumerate() {
+            let (control, told) = mpsc::unbounded_channel();
+            controls.push(control);
+            let lane = Lane::new(number, Arc::clone(&shared), intake, Arc::clone(&worker));
+            lanes.spawn(lane.run(told));
+        }
+        let member = Member::new(Arc::clone(&shared), poll, controls);
+        Ok(Self {
+            shared,
+            member,
+            from_poll,
+            from_lanes,
+            lanes,
+            ending: None,
+        })
+    }
+
+    async fn serve(
+        &mut self,
+        mut shutdown: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
+        resumed: &tokio::sync::Notify,
+    ) -> Result<(), RunError> {
+        let mut refresh = tokio::time::interval(Duration::from_secs(1));
+        let outcome = loop {
+            let take_at = self.member.take_at();
+            let turn = tokio::select! {
+                biased;
+                () = &mut shutdown, if self.ending.is_none() => {
+                    self.stop();
+                    Ok(false)
+                }
+                event = self.from_poll.recv() => self.polled(event).await,
+                Some(event) = self.from_lanes.recv() => self.told(event),
+                Some(Err(error)) = self.lanes.join_next() => Err(format!("a lane ended: {error}")),
+                () = resumed.notified() => {
+                    self.member.resume();
+                    Ok(false)
+                }
+                () = until(take_at), if take_at.is_some() && self.ending.is_none() => {
+                    self.member.take().await.map(|()| false)
+                }
+                _ = refresh.tick() => self.refresh(),
+            };
+            match turn {
+                Ok(false) => {}
+                Ok(true) => break Ok(()),
+                Err(why) => break Err(RunError::Fatal(why)),
+            }
+            if self.ending.is_some_and(|ending| Instant::now() >= ending) {
+                break Err(RunError::ShutdownTimeout(
+                    self.shared.config.shutdown_timeout,
+                ));
+            }
+        };
+        self.shared.publisher.purge();
+        outcome
+    }
+
+    fn stop(&mut self) {
+        tracing::info!("stopping");
+        self.shared.status.drain();
+        self.ending = Some(Instant::now() + self.shared.config.shutdown_timeout);
+        self.member.stop();
+    }
+
+    async fn polled(&mut self, event: Option<PollEvent>) -> Result<bool, String> {
+        match event {
+            Some(event) => self.member.follow(event).await.map(|()| false),
+            None if self.ending.is_some() => Ok(true),
+            None => Err("the poll thread has ended".to_owned()),
+        }
+    }
+
+    fn told(&mut self, event: LaneEvent) -> Result<bool, String> {
+        match event {
+            LaneEvent::Fenced => {
+                self.member.fenced();
+                Ok(false)
+            }
+            LaneEvent::Fatal(why) => Err(why),
+        }
+    }
+
+    fn refresh(&self) -> Result<bool, String> {
+        self.shared.metrics.refresh(&self.shared.status);
+        match self.shared.publisher.fatal_error() {
+            Some(why) => Err(why),
+            None => Ok(self.ending.is_some() && self.member.has_left()),
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,263 @@
+//! A group that counts, and a cluster to run it on.
+
+mod group;
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig,
+    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+};
+use runtime::{
+    Config, Group, Record, Service,
+    bookkeeping::rows::{DeadLetter, Position},
+    kafka::{in_process::InProcessCluster, scan::Scanner},
+    rows::Row,
+    status::Status,
+    store::{Cells, Kind, Mode, Statement, Store, open},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use group::{Counting, Flaky};
+
+/// Waits until a condition holds.
+pub(crate) async fn eventually<F: Future<Output = bool>>(
+    patience: Duration,
+    what: &str,
+    mut holds: impl FnMut() -> F,
+) {
+    let deadline = Instant::now() + patience;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) struct Cluster {
+    kafka: InProcessCluster,
+    folder: tempfile::TempDir,
+    store: Arc<dyn Store>,
+    topic: String,
+    partitions: i32,
+    attempts: Arc<AtomicU64>,
+    accepts: Arc<AtomicBool>,
+    producer: ThreadedProducer<DefaultProducerContext>,
+}
+
+pub(crate) struct Running {
+    pub(crate) status: Arc<Status>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<Result<(), runtime::RunError>>,
+}
+
+impl Running {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Drops everything at whatever it is doing, as a crash would.
+    pub(crate) fn kill(self) {
+        self.task.abort();
+    }
+}
+
+impl Cluster {
+    pub(crate) async fn new(partitions: i32) -> Self {
+        let kafka = InProcessCluster::start().unwrap();
+        let topic = "counting.v1".to_owned();
+        for name in [topic.as_str(), "counted.v1", "counting.dead-letters.v1"] {
+            kafka.create_topic(name, partitions).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().display());
+        let store = open(&url, Counting::NAME).unwrap();
+        let attempts = Arc::default();
+        let accepts = Arc::default();
+        let group = Counting::new(&topic, 3, Arc::clone(&accepts));
+        runtime::migrate(&group, store.as_ref()).await.unwrap();
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", kafka.bootstrap_servers())
+            .set("partitioner", "murmur2_random")
+            .create()
+            .unwrap();
+        Self {
+            kafka,
+            folder,
+            store,
+            topic,
+            partitions,
+            attempts,
+            accepts,
+            producer,
+        }
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    pub(crate) fn member(&self, change: impl FnOnce(&mut Config)) -> Running {
+        let mut config = Config::new(self.kafka.bootstrap_servers(), Counting::NAME);
+        config.session_timeout = Duration::from_secs(6);
+        config.tick = Duration::from_millis(50);
+        config.backoff = (Duration::from_millis(10), Duration::from_millis(200));
+        config.dead_letter_topic = "counting.dead-letters.v1".to_owned();
+        config.batch_records_max = 200;
+        change(&mut config);
+        let group = Counting::new(
+            &self.topic,
+            config.reader_version,
+            Arc::clone(&self.accepts),
+        );
+        let worker = Flaky {
+            attempts: Arc::clone(&self.attempts),
+        };
+        let service = Service::new(group, worker, Arc::clone(&self.store), config);
+        let status = service.status();
+        let stop = CancellationToken::new();
+        let shutdown = stop.clone().cancelled_owned();
+        let task = tokio::spawn(service.run(shutdown));
+        Running { status, stop, task }
+    }
+
+    pub(crate) fn produce(&self, records: impl IntoIterator<Item = (String, String)>) {
+        for (key, payload) in records {
+            let record = BaseRecord::to(&self.topic).key(&key).payload(&payload);
+            self.producer
+                .send(record)
+                .map_err(|(error, _)| error)
+                .unwrap();
+        }
+        self.producer.flush(Duration::from_secs(10)).unwrap();
+    }
+
+    pub(crate) fn accept_refused(&self) {
+        self.accepts.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn total(&self) -> i64 {
+        self.number("SELECT COALESCE(SUM(total), 0) FROM counters")
+            .await
+    }
+
+    pub(crate) async fn order_of(&self, counter: &str) -> Vec<String> {
+        let sql = format!("SELECT history FROM counters WHERE counter = '{counter}'");
+        let Cells::Text(rows) = self.query(&sql, Kind::Text).await else {
+            panic!("not text")
+        };
+        rows.into_iter()
+            .flatten()
+            .flat_map(|all| words(&all))
+            .collect()
+    }
+
+    pub(crate) async fn accounted(&self) -> i64 {
+        let mut counts = 0;
+        for column in ["applied", "duplicates", "ignored", "set_aside", "parked"] {
+            counts += self
+                .number(&format!("SELECT COALESCE(SUM({column}), 0) FROM positions"))
+                .await;
+        }
+        let offsets = "SELECT COALESCE(SUM(next_offset - start_offset), 0) FROM positions";
+        assert_eq!(
+            counts,
+            self.number(offsets).await,
+            "in {}",
+            Position::TABLE.name
+        );
+        counts
+    }
+
+    pub(crate) async fn dead_letters(&self) -> Vec<String> {
+        let sql = format!("SELECT reason FROM {}", DeadLetter::TABLE.name);
+        let Cells::Text(rows) = self.query(&sql, Kind::Text).await else {
+            panic!("not text")
+        };
+        rows.into_iter().flatten().collect()
+    }
+
+    pub(crate) async fn redrive_all(&self) {
+        self.execute("UPDATE dead_letters SET state = 'redrive'")
+            .await;
+    }
+
+    pub(crate) async fn take_all_shards(&self, owner: &str) {
+        self.execute(&format!(
+            "UPDATE shards SET epoch = epoch + 1, owner = '{owner}'"
+        ))
+        .await;
+    }
+
+    /// Distinct events that were published.
+    pub(crate) fn facts(&self) -> BTreeMap<String, usize> {
+        let mut facts = BTreeMap::new();
+        for record in self.read("counted.v1") {
+            let id = record.headers.text("id").unwrap().to_owned();
+            *facts.entry(id).or_default() += 1;
+        }
+        facts
+    }
+
+    pub(crate) fn published_dead_letters(&self) -> Vec<Record> {
+        self.read("counting.dead-letters.v1")
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.read(&self.topic).len()
+    }
+
+    fn read(&self, topic: &str) -> Vec<Record> {
+        let bootstrap = self.kafka.bootstrap_servers();
+        let scanner = Scanner::connect(&bootstrap, &BTreeMap::new()).unwrap();
+        let mut records = Vec::new();
+        for partition in 0..self.partitions {
+            scanner
+                .read(topic, partition, |record| records.push(record))
+                .unwrap();
+        }
+        records
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        let Cells::Long(rows) = self.query(sql, Kind::Long).await else {
+            panic!("not a number")
+        };
+        rows.into_iter().flatten().sum()
+    }
+
+    async fn query(&self, sql: &str, kind: Kind) -> Cells {
+        assert!(self.folder.path().exists());
+        let mut transaction = self.store.begin(Mode::Snapshot).await.unwrap();
+        let statement = Statement::new(sql, sql);
+        let kinds = [kind];
+        let mut columns = transaction.query(&statement, vec![], &kinds).await.unwrap();
+        transaction.commit().await.unwrap();
+        columns.remove(0)
+    }
+
+    async fn execute(&self, sql: &str) {
+        let mut transaction = self.store.begin(Mode::Write).await.unwrap();
+        transaction
+            .execute(&Statement::new(sql, sql), vec![])
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}

@@ -1,0 +1,192 @@
+//! A whole group on an in-process cluster and SQLite: members, rebalances, poison, parking, tasks,
+//! timers, and kills between any two steps.
+
+#[expect(clippy::unwrap_used, reason = "the support of a test; a panic is its failure")]
+mod counting;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use counting::{Cluster, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_record_has_its_effect_once() {
+    let cluster = Cluster::new(4).await;
+    let member = cluster.member(|_| {});
+    cluster.produce((0..2_000).map(|n| (format!("k{}", n % 50), format!("add:e{n}:1"))));
+    // The same events again, as a producer's retry would.
+    cluster.produce((0..500).map(|n| (format!("k{}", n % 50), format!("add:e{n}:1"))));
+    eventually(PATIENCE, "all records counted", || async {
+        cluster.total().await == 2_000 && cluster.accounted().await == 2_500
+    })
+    .await;
+    member.stop().await;
+    assert_eq!(cluster.facts().len(), 2_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_that_come_and_go_neither_lose_nor_double() {
+    let cluster = Cluster::new(4).await;
+    let first = cluster.member(|_| {});
+    cluster.produce((0..3_000).map(|n| (format!("k{}", n % 97), format!("add:e{n}:1"))));
+    eventually(PATIENCE, "a start", || async {
+        cluster.total().await > 100
+    })
+    .await;
+    let second = cluster.member(|_| {});
+    cluster.produce((3_000..6_000).map(|n| (format!("k{}", n % 97), format!("add:e{n}:1"))));
+    eventually(PATIENCE, "the second takes part", || async {
+        second.status.is_ready() && first.status.is_ready()
+    })
+    .await;
+    first.kill();
+    cluster.produce((6_000..7_000).map(|n| (format!("k{}", n % 97), format!("add:e{n}:1"))));
+    eventually(PATIENCE * 2, "the rest is done by the second", || async {
+        cluster.total().await == 7_000
+    })
+    .await;
+    second.stop().await;
+    let third = cluster.member(|_| {});
+    eventually(PATIENCE, "everything is published", || async {
+        cluster.facts().len() == 7_000
+    })
+    .await;
+    third.stop().await;
+    assert_eq!(cluster.accounted().await, 7_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_bad_record_is_set_aside_and_the_batch_goes_on() {
+    let cluster = Cluster::new(2).await;
+    let member = cluster.member(|_| {});
+    let record = |n: i32| match n {
+        300 => "garbage".to_owned(),
+        301 => "panic:e301:1".to_owned(),
+        302 => "refuse:e302:1".to_owned(),
+        // The table's CHECK refuses it: the batch has to be halved until it is found.
+        303 => "add:e303:-5000".to_owned(),
+        n => format!("add:e{n}:1"),
+    };
+    cluster.produce((0..600).map(|n| (format!("k{}", n % 7), record(n))));
+    eventually(PATIENCE, "all good records counted", || async {
+        cluster.total().await == 596 && cluster.accounted().await == 600
+    })
+    .await;
+    let reasons: BTreeSet<String> = cluster.dead_letters().await.into_iter().collect();
+    let expected = ["refused", "not_understood", "panicked", "store_refused"];
+    assert_eq!(reasons, expected.map(str::to_owned).into());
+    eventually(PATIENCE, "dead letters are published", || async {
+        cluster.published_dead_letters().len() == 4
+    })
+    .await;
+    let published = cluster.published_dead_letters();
+    let garbage = published
+        .iter()
+        .find(|record| record.payload.as_deref() == Some(b"garbage"));
+    let headers = &garbage.expect("raw bytes intact").headers;
+    assert_eq!(headers.text("dlq.error.code"), Some("not_understood"));
+    assert_eq!(headers.text("dlq.original.topic"), Some(cluster.topic()));
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_for_a_newer_reader_waits_and_its_key_waits_behind_it() {
+    let cluster = Cluster::new(2).await;
+    let old = cluster.member(|config| config.reader_version = 1);
+    cluster.produce([
+        ("a".to_owned(), "add:e1:1".to_owned()),
+        ("a".to_owned(), "v3:e2:10".to_owned()),
+        ("a".to_owned(), "add:e3:100".to_owned()),
+        ("b".to_owned(), "add:e4:1000".to_owned()),
+    ]);
+    eventually(PATIENCE, "the others flow", || async {
+        cluster.total().await == 1_001 && cluster.accounted().await == 4
+    })
+    .await;
+    old.stop().await;
+    let new = cluster.member(|config| config.reader_version = 3);
+    eventually(PATIENCE, "what waited is read", || async {
+        cluster.total().await == 1_111
+    })
+    .await;
+    assert_eq!(cluster.order_of("a").await, ["e1", "e2", "e3"]);
+    new.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_is_tried_until_it_is_answered_and_a_timer_fires_once() {
+    let cluster = Cluster::new(2).await;
+    let member = cluster.member(|_| {});
+    cluster.produce((0..50).map(|n| (format!("k{n}"), format!("task:e{n}:1"))));
+    cluster.produce((0..50).map(|n| (format!("k{n}"), format!("timer:t{n}:1"))));
+    // A task and a timer each add 1 when they are done.
+    eventually(PATIENCE, "tasks and timers are done", || async {
+        cluster.total().await == 100
+    })
+    .await;
+    assert!(cluster.attempts() >= 100, "every task fails at first");
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redriven_dead_letter_has_its_effect_in_this_group_only() {
+    let cluster = Cluster::new(2).await;
+    let member = cluster.member(|_| {});
+    cluster.produce([("k".to_owned(), "refuse:e1:7".to_owned())]);
+    eventually(PATIENCE, "it is set aside", || async {
+        cluster.dead_letters().await.len() == 1
+    })
+    .await;
+    member.stop().await;
+    cluster.accept_refused();
+    let member = cluster.member(|_| {});
+    cluster.redrive_all().await;
+    eventually(PATIENCE, "it has its effect", || async {
+        cluster.total().await == 7
+    })
+    .await;
+    assert_eq!(cluster.records(), 1, "nothing was sent to the topic again");
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_poison_pauses_the_group_until_an_operator_resumes() {
+    let cluster = Cluster::new(1).await;
+    let member = cluster.member(|config| config.dead_letter_window = 400);
+    cluster.produce((0..1_000).map(|n| ("k".to_owned(), format!("garbage {n}"))));
+    eventually(PATIENCE, "it pauses", || async {
+        member
+            .status
+            .report()
+            .waiting
+            .values()
+            .any(|(why, _)| why.contains("operator"))
+    })
+    .await;
+    assert!(cluster.dead_letters().await.len() < 1_000);
+    assert!(
+        member.status.is_live(PATIENCE),
+        "a declared wait is no reason for a restart"
+    );
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_former_owner_can_write_nothing() {
+    let cluster = Cluster::new(2).await;
+    let member = cluster.member(|_| {});
+    cluster.produce((0..100).map(|n| (format!("k{n}"), format!("add:e{n}:1"))));
+    eventually(PATIENCE, "a start", || async {
+        cluster.total().await == 100
+    })
+    .await;
+    cluster.take_all_shards("another").await;
+    cluster.produce((100..200).map(|n| (format!("k{n}"), format!("add:e{n}:1"))));
+    eventually(PATIENCE, "it notices", || async {
+        member.status.report().shards.is_empty()
+    })
+    .await;
+    assert_eq!(cluster.total().await, 100);
+    member.kill();
+}
