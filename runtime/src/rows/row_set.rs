@@ -203,3 +203,118 @@ impl<R: Row> RowSet<R> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Appends;
+
+    crate::table! {
+        /// Stock of a SKU in a warehouse.
+        #[expect(unreachable_pub, reason = "groups declare their rows for other crates")]
+        pub struct Stock in "stock" {
+            key {
+                /// The SKU.
+                sku: String,
+                /// The warehouse.
+                warehouse: i64,
+            }
+            /// Units.
+            on_hand: i64,
+        }
+    }
+
+    fn stock(sku: &str, warehouse: i64, on_hand: i64) -> Stock {
+        Stock {
+            sku: sku.to_owned(),
+            warehouse,
+            on_hand,
+        }
+    }
+
+    fn loaded() -> RowSet<Stock> {
+        let mut rows = RowSet::default();
+        rows.preload("a".to_owned(), [stock("a", 1, 10), stock("a", 2, 20)]);
+        rows.preload("b".to_owned(), []);
+        rows
+    }
+
+    /// What `write` would send: the rows that differ, as `(key, units now)`.
+    fn dirty(rows: &RowSet<Stock>) -> Vec<(String, i64, Option<i64>)> {
+        let differ = rows
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.loaded != slot.now);
+        differ
+            .map(|((sku, warehouse), slot)| {
+                let on_hand = slot.now.as_ref().map(|row| row.on_hand);
+                (sku.clone(), *warehouse, on_hand)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn only_rows_that_differ_from_what_was_loaded_are_written() {
+        let mut rows = loaded();
+        rows.put(stock("a", 1, 10));
+        assert_eq!(dirty(&rows), []);
+        rows.put(stock("a", 2, 21));
+        rows.put(stock("b", 1, 1));
+        let expected = [("a".into(), 2, Some(21)), ("b".into(), 1, Some(1))];
+        assert_eq!(dirty(&rows), expected);
+        rows.put(stock("a", 2, 20));
+        rows.remove(&("b".to_owned(), 1));
+        assert_eq!(dirty(&rows), []);
+    }
+
+    #[test]
+    fn a_removed_row_is_gone_and_can_come_back() {
+        let mut rows = loaded();
+        let key = ("a".to_owned(), 1);
+        rows.remove(&key);
+        assert_eq!(rows.get(&key), None);
+        assert_eq!(rows.iter().count(), 1);
+        assert_eq!(dirty(&rows), [("a".into(), 1, None)]);
+        rows.put(stock("a", 1, 5));
+        assert_eq!(dirty(&rows), [("a".into(), 1, Some(5))]);
+    }
+
+    #[test]
+    fn undo_takes_back_all_changes_of_one_event_and_no_others() {
+        let mut rows = loaded();
+        rows.mark();
+        rows.put(stock("a", 1, 11));
+        rows.mark();
+        rows.put(stock("a", 1, 12));
+        rows.put(stock("a", 1, 13));
+        rows.remove(&("a".to_owned(), 1));
+        rows.put(stock("a", 1, 14));
+        rows.put(stock("b", 1, 1));
+        rows.remove(&("a".to_owned(), 2));
+        rows.undo();
+        let left: Vec<Stock> = rows.iter().cloned().collect();
+        assert_eq!(left, [stock("a", 1, 11), stock("a", 2, 20)]);
+        assert_eq!(dirty(&rows), [("a".into(), 1, Some(11))]);
+        rows.undo();
+        assert_eq!(dirty(&rows), [("a".into(), 1, Some(11))]);
+    }
+
+    #[test]
+    fn rows_of_one_leading_value_are_a_range() {
+        let mut rows = loaded();
+        rows.put(stock("b", 1, 1));
+        let range = ("a".to_owned(), i64::MIN)..=("a".to_owned(), i64::MAX);
+        assert_eq!(rows.range(range).count(), 2);
+    }
+
+    #[test]
+    fn undo_takes_back_only_what_was_appended_since_the_mark() {
+        let mut log = Appends::default();
+        log.push(stock("a", 1, 1));
+        log.mark();
+        log.push(stock("a", 2, 2));
+        log.push(stock("a", 3, 3));
+        log.undo();
+        assert_eq!(log.iter().count(), 1);
+    }
+}
