@@ -45,6 +45,16 @@ impl Event {
         }
     }
 
+    /// The key of its record: the purchase, or the SKU.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Purchase(purchase) => &purchase.purchase_id,
+            Self::CancellationRequested(request) => &request.purchase_id,
+            Self::Fact(fact) => fact.key(),
+        }
+    }
+
     /// The purchase that it belongs to; none for movements of stock.
     #[must_use]
     pub fn purchase_id(&self) -> Option<&str> {
@@ -60,7 +70,7 @@ impl Event {
     pub fn causation_id(&self) -> Option<&str> {
         match self {
             Self::Purchase(_) => None,
-            Self::CancellationRequested(_) => None,
+            Self::CancellationRequested(request) => request.causation_id.as_deref(),
             Self::Fact(fact) => fact.causation_id(),
         }
     }
