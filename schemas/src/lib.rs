@@ -3,6 +3,7 @@
 //! Bytes go through [`wire`] (which schema wrote them, and are they whole), [`released`] (the
 //! schemas of this build), [`versions`] (a struct per version, upcast to the domain) and
 //! [`validate`] (would acting on it be right). Nothing here knows Kafka, and nothing reads a clock.
+pub mod compatibility;
 pub mod currency;
 pub mod decode;
 pub mod domain;
