@@ -10,6 +10,7 @@ pub mod domain;
 pub mod encode;
 pub mod ids;
 pub mod refused;
+pub mod registry;
 pub mod released;
 pub mod topics;
 mod typed;
@@ -21,6 +22,7 @@ pub use decode::{Decoded, Decoder, RawHeaders, RawRecord, Written};
 pub use domain::{Event, Fact, Purchase};
 pub use encode::{EncodeError, Encoded, Encoder};
 pub use refused::Refused;
+pub use registry::{Registry, RegistryError};
 pub use wire::framing::WireForm;
 
 /// A datum longer than this is refused unread, and nothing a datum says makes the decoder allocate
