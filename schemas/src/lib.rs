@@ -14,6 +14,7 @@ pub mod registry;
 pub mod released;
 pub mod topics;
 mod typed;
+pub mod v0;
 pub mod validate;
 pub mod versions;
 pub mod wire;
