@@ -12,6 +12,7 @@ pub mod ids;
 pub mod refused;
 pub mod registry;
 pub mod released;
+pub mod show;
 pub mod topics;
 mod typed;
 pub mod v0;
