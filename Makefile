@@ -5,29 +5,24 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-CACHE := $(if $(COUNTERFLOW_CACHE),$(COUNTERFLOW_CACHE),$(CURDIR)/.cache)
-# One set of features and one profile for everything, so that nothing is compiled twice.
-EVERYTHING := --workspace --all-targets --locked
 ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check bench lint deny services build
+.PHONY: help demo test check bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
 
 demo: ## runs the whole pipeline on this machine, e.g. make demo ARGS=--help
-	cargo run --locked -- demo $(ARGS)
+	cargo build --workspace --locked --bin counterflow
+	$${CARGO_TARGET_DIR:-target}/debug/counterflow demo $(ARGS)
 
 test: ## everything: lints, documentation, and the whole suite on real services
 	tools/test
 
 check: ## the tests that need no service: seconds, for the inner loop
 	tools/test --no-services
-
-build:
-	cargo build $(EVERYTHING)
 
 bench: services ## measures; how and against whom: bench/README.md
 	cargo bench --locked -p bench $(ARGS)
