@@ -2,3 +2,4 @@
 
 mod mock_kafka;
 mod proxy;
+mod sqlite_store;

@@ -6,3 +6,4 @@
 mod client_facts;
 mod in_process;
 mod real;
+mod stores;

@@ -1,24 +1,24 @@
 //! What both databases must do alike: one suite of scenarios, run on SQLite from `in_process` and on
 //! Postgres from `real`.
 
-pub mod bulk;
-pub mod failure;
-pub mod isolation;
-pub mod migration;
-pub mod sample;
+pub(crate) mod bulk;
+pub(crate) mod failure;
+pub(crate) mod isolation;
+pub(crate) mod migration;
+pub(crate) mod sample;
 
 use std::sync::Arc;
 
 use runtime::store::{Mode, Store, Transaction};
 
 /// A database of one scenario's own. Every [`Database::connect`] stands for another process.
-pub struct Database {
+pub(crate) struct Database {
     url: String,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Database {
-    pub fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
             url: format!("sqlite://{}", folder.path().display()),
@@ -26,30 +26,30 @@ impl Database {
         }
     }
 
-    pub fn postgres() -> Self {
+    pub(crate) fn postgres() -> Self {
         Self {
             url: harness::postgres::shared().fresh_database(),
             _folder: None,
         }
     }
 
-    pub fn connect(&self) -> Arc<dyn Store> {
+    pub(crate) fn connect(&self) -> Arc<dyn Store> {
         runtime::store::open(&self.url, "sample").unwrap()
     }
 
     /// A store with the tables of [`sample`].
-    pub async fn prepared(&self) -> Arc<dyn Store> {
+    pub(crate) async fn prepared(&self) -> Arc<dyn Store> {
         let store = self.connect();
         store.migrate("sample", &sample::MIGRATIONS).await.unwrap();
         store
     }
 }
 
-pub async fn write(store: &Arc<dyn Store>) -> Box<dyn Transaction> {
+pub(crate) async fn write(store: &Arc<dyn Store>) -> Box<dyn Transaction> {
     store.begin(Mode::Write).await.unwrap()
 }
 
-pub async fn snapshot(store: &Arc<dyn Store>) -> Box<dyn Transaction> {
+pub(crate) async fn snapshot(store: &Arc<dyn Store>) -> Box<dyn Transaction> {
     store.begin(Mode::Snapshot).await.unwrap()
 }
 

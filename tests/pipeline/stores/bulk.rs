@@ -26,7 +26,7 @@ async fn load(transaction: &mut dyn Transaction, ids: &[&str]) -> Vec<Sample> {
         .collect()
 }
 
-pub async fn every_kind_comes_back_as_it_was_written(database: &Database) {
+pub(crate) async fn every_kind_comes_back_as_it_was_written(database: &Database) {
     let store = database.prepared().await;
     let extreme = Sample {
         amount_minor: i64::MIN,
@@ -55,7 +55,9 @@ pub async fn every_kind_comes_back_as_it_was_written(database: &Database) {
     assert_eq!(load(&mut *transaction, &["a", "none"]).await, rows[..2]);
 }
 
-pub async fn an_upsert_replaces_and_an_insert_of_new_rows_leaves_the_old(database: &Database) {
+pub(crate) async fn an_upsert_replaces_and_an_insert_of_new_rows_leaves_the_old(
+    database: &Database,
+) {
     let store = database.prepared().await;
     let mut transaction = write(&store).await;
     let (upsert, insert_new) = (Sample::TABLE.upsert(), Sample::TABLE.insert_new());
@@ -79,7 +81,7 @@ pub async fn an_upsert_replaces_and_an_insert_of_new_rows_leaves_the_old(databas
     assert_eq!(load(&mut *transaction, &["a", "b", "c"]).await, expected);
 }
 
-pub async fn deleted_rows_are_gone_and_no_others(database: &Database) {
+pub(crate) async fn deleted_rows_are_gone_and_no_others(database: &Database) {
     let store = database.prepared().await;
     let mut transaction = write(&store).await;
     let rows = [
@@ -95,7 +97,7 @@ pub async fn deleted_rows_are_gone_and_no_others(database: &Database) {
     assert_eq!(load(&mut *transaction, &["a", "b"]).await, rows[..1]);
 }
 
-pub async fn a_thousand_rows_cost_as_many_round_trips_as_one(database: &Database) {
+pub(crate) async fn a_thousand_rows_cost_as_many_round_trips_as_one(database: &Database) {
     let store = database.prepared().await;
     let mut counts = BTreeSet::new();
     for rows in [1, 1000] {
@@ -112,7 +114,7 @@ pub async fn a_thousand_rows_cost_as_many_round_trips_as_one(database: &Database
     assert_eq!(count_committed(&*store, "samples").await, 1000);
 }
 
-pub async fn columns_without_rows_cost_nothing(database: &Database) {
+pub(crate) async fn columns_without_rows_cost_nothing(database: &Database) {
     let store = database.prepared().await;
     let mut transaction = write(&store).await;
     let nothing = columns::<Sample>(&[]);
@@ -122,7 +124,7 @@ pub async fn columns_without_rows_cost_nothing(database: &Database) {
     assert_eq!(transaction.statements(), 2);
 }
 
-pub async fn columns_that_do_not_fit_are_fatal(database: &Database) {
+pub(crate) async fn columns_that_do_not_fit_are_fatal(database: &Database) {
     let store = database.prepared().await;
     let text = "SELECT CAST(1 AS bigint)";
     let one = Statement::new(text, text);
@@ -137,7 +139,7 @@ pub async fn columns_that_do_not_fit_are_fatal(database: &Database) {
     assert!(matches!(outcome, Err(StoreError::Fatal(_))), "{outcome:?}");
 }
 
-pub async fn rows_come_back_through_their_row_set(database: &Database) {
+pub(crate) async fn rows_come_back_through_their_row_set(database: &Database) {
     let store = database.prepared().await;
     let mut keys = SampleKeys::default();
     keys.samples.extend(["a".to_owned(), "b".to_owned()]);
@@ -170,7 +172,7 @@ pub async fn rows_come_back_through_their_row_set(database: &Database) {
     assert_eq!(count(&mut *transaction, "movements").await, 1);
 }
 
-pub async fn a_table_is_read_page_by_page_in_key_order(database: &Database) {
+pub(crate) async fn a_table_is_read_page_by_page_in_key_order(database: &Database) {
     let store = database.prepared().await;
     let rows: Vec<Sample> = (0..25)
         .map(|n| Sample::bare(&format!("id-{}", n / 10), n % 10))

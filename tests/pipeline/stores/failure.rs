@@ -13,7 +13,7 @@ use super::{
     write,
 };
 
-pub async fn a_dropped_transaction_leaves_nothing(database: &Database) {
+pub(crate) async fn a_dropped_transaction_leaves_nothing(database: &Database) {
     let store = database.prepared().await;
     let upsert = Sample::TABLE.upsert();
     for _ in 0..20 {
@@ -30,7 +30,7 @@ pub async fn a_dropped_transaction_leaves_nothing(database: &Database) {
     assert_eq!(count_committed(&*store, "samples").await, 1);
 }
 
-pub async fn a_refused_row_leaves_nothing_of_its_transaction(database: &Database) {
+pub(crate) async fn a_refused_row_leaves_nothing_of_its_transaction(database: &Database) {
     let store = database.prepared().await;
     let upsert = Stock::TABLE.upsert();
     let mut transaction = write(&store).await;
@@ -59,7 +59,7 @@ pub async fn a_refused_row_leaves_nothing_of_its_transaction(database: &Database
     assert_eq!(count_committed(&*store, "stock").await, 2);
 }
 
-pub async fn a_deferred_constraint_refuses_the_commit(database: &Database) {
+pub(crate) async fn a_deferred_constraint_refuses_the_commit(database: &Database) {
     let store = database.prepared().await;
     let mut transaction = write(&store).await;
     let orphan = Movement {
@@ -80,7 +80,7 @@ pub async fn a_deferred_constraint_refuses_the_commit(database: &Database) {
     assert_eq!(count_committed(&*store, "movements").await, 0);
 }
 
-pub async fn a_text_with_a_zero_byte_is_refused(database: &Database) {
+pub(crate) async fn a_text_with_a_zero_byte_is_refused(database: &Database) {
     let store = database.prepared().await;
     let mut transaction = write(&store).await;
     let zero = columns(&[stock("a\0b", 1)]);
@@ -91,7 +91,7 @@ pub async fn a_text_with_a_zero_byte_is_refused(database: &Database) {
     );
 }
 
-pub async fn a_missing_table_is_fatal(database: &Database) {
+pub(crate) async fn a_missing_table_is_fatal(database: &Database) {
     let store = database.connect();
     let mut transaction = write(&store).await;
     let rows = columns(&[stock("a", 1)]);
@@ -99,7 +99,7 @@ pub async fn a_missing_table_is_fatal(database: &Database) {
     assert!(matches!(outcome, Err(StoreError::Fatal(_))), "{outcome:?}");
 }
 
-pub async fn a_cancelled_call_ends_its_transaction(database: &Database) {
+pub(crate) async fn a_cancelled_call_ends_its_transaction(database: &Database) {
     let store = database.prepared().await;
     let upsert = Sample::TABLE.upsert();
     let rows: Vec<Sample> = (0..5000).map(|part| Sample::full("a", part)).collect();
@@ -129,7 +129,7 @@ pub async fn a_cancelled_call_ends_its_transaction(database: &Database) {
     assert_eq!(count_committed(&*store, "samples").await, 1);
 }
 
-pub async fn transactions_beyond_the_connections_take_turns(database: &Database) {
+pub(crate) async fn transactions_beyond_the_connections_take_turns(database: &Database) {
     let store = database.prepared().await;
     let mut tasks = tokio::task::JoinSet::new();
     for part in 0..40 {

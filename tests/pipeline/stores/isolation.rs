@@ -14,7 +14,7 @@ use super::{
     snapshot, write,
 };
 
-pub async fn a_snapshot_sees_one_state(database: &Database) {
+pub(crate) async fn a_snapshot_sees_one_state(database: &Database) {
     let store = database.prepared().await;
     let upsert = Sample::TABLE.upsert();
     let mut reader = snapshot(&store).await;
@@ -28,7 +28,7 @@ pub async fn a_snapshot_sees_one_state(database: &Database) {
     assert_eq!(count_committed(&*store, "samples").await, 1);
 }
 
-pub async fn a_snapshot_cannot_write(database: &Database) {
+pub(crate) async fn a_snapshot_cannot_write(database: &Database) {
     let store = database.prepared().await;
     let mut reader = snapshot(&store).await;
     let rows = columns(&[stock("a", 1)]);
@@ -50,7 +50,7 @@ fn fenced() -> Statement {
     )
 }
 
-pub async fn a_raised_epoch_fences_the_former_owner(database: &Database) {
+pub(crate) async fn a_raised_epoch_fences_the_former_owner(database: &Database) {
     let (former, owner) = (database.prepared().await, database.connect());
     let take = "INSERT INTO shards VALUES (7, 1, 0) \
                 ON CONFLICT (shard) DO UPDATE SET epoch = shards.epoch + 1";
@@ -75,7 +75,7 @@ pub async fn a_raised_epoch_fences_the_former_owner(database: &Database) {
     transaction.commit().await.unwrap();
 }
 
-pub async fn a_writer_waits_for_the_writer_before_it(database: &Database) {
+pub(crate) async fn a_writer_waits_for_the_writer_before_it(database: &Database) {
     let (store, other) = (database.prepared().await, database.connect());
     let mut first = write(&store).await;
     let rows = columns(&[stock("a", 1)]);
@@ -95,7 +95,7 @@ pub async fn a_writer_waits_for_the_writer_before_it(database: &Database) {
     assert_eq!(on_hand(&store, "a").await, Some(2));
 }
 
-pub async fn no_unit_is_lost_between_processes(database: &Database) {
+pub(crate) async fn no_unit_is_lost_between_processes(database: &Database) {
     let store = database.prepared().await;
     let mut transaction = write(&store).await;
     let rows = columns(&[stock("a", 60)]);
@@ -120,7 +120,7 @@ pub async fn no_unit_is_lost_between_processes(database: &Database) {
     assert!(matches!(below, Err(StoreError::Refused(_))), "{below:?}");
 }
 
-pub async fn a_shared_row_that_another_added_is_not_overwritten(database: &Database) {
+pub(crate) async fn a_shared_row_that_another_added_is_not_overwritten(database: &Database) {
     let (one, other) = (database.prepared().await, database.connect());
     let mut added = 0;
     let both = Arc::new(Barrier::new(2));
@@ -143,7 +143,7 @@ pub async fn a_shared_row_that_another_added_is_not_overwritten(database: &Datab
     assert_eq!(on_hand(&one, "new").await, Some(added));
 }
 
-pub async fn opposing_orders_do_not_deadlock(database: &Database) {
+pub(crate) async fn opposing_orders_do_not_deadlock(database: &Database) {
     let store = database.prepared().await;
     let skus = ["m", "a", "z", "k"];
     add(&store, &skus, 0).await.unwrap();

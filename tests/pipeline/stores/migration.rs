@@ -14,7 +14,7 @@ const BROKEN: Migration = Migration {
     sqlite: "CREATE TABLE half (id text); INSERT INTO missing VALUES (1)",
 };
 
-pub async fn processes_that_migrate_at_once_apply_each_step_once(database: &Database) {
+pub(crate) async fn processes_that_migrate_at_once_apply_each_step_once(database: &Database) {
     let mut processes = tokio::task::JoinSet::new();
     let shared = database.connect();
     for process in 0..6 {
@@ -32,7 +32,7 @@ pub async fn processes_that_migrate_at_once_apply_each_step_once(database: &Data
     assert_eq!(count_committed(&*shared, "movements").await, 0);
 }
 
-pub async fn an_edited_step_is_refused(database: &Database) {
+pub(crate) async fn an_edited_step_is_refused(database: &Database) {
     let store = database.prepared().await;
     let mut edited = MIGRATIONS;
     edited[0].postgres = "CREATE TABLE other (id text)";
@@ -49,7 +49,7 @@ pub async fn an_edited_step_is_refused(database: &Database) {
     assert_eq!(store.migrate("sample", &edited).await, Err(expected));
 }
 
-pub async fn a_failing_step_leaves_nothing(database: &Database) {
+pub(crate) async fn a_failing_step_leaves_nothing(database: &Database) {
     let store = database.connect();
     let steps = [MIGRATIONS[0], MIGRATIONS[1], BROKEN];
     let error = store.migrate("sample", &steps).await.unwrap_err();
@@ -73,7 +73,7 @@ pub async fn a_failing_step_leaves_nothing(database: &Database) {
     assert_eq!(count_committed(&*store, "half").await, 0);
 }
 
-pub async fn components_are_counted_apart(database: &Database) {
+pub(crate) async fn components_are_counted_apart(database: &Database) {
     let store = database.connect();
     let all = MIGRATIONS.to_vec();
     assert_eq!(store.pending("sample", &MIGRATIONS).await, Ok(all));
@@ -88,7 +88,7 @@ pub async fn components_are_counted_apart(database: &Database) {
     assert_eq!(store.migrate("runtime", &runtime).await, Ok(0));
 }
 
-pub async fn a_database_ahead_of_the_build_is_left_alone(database: &Database) {
+pub(crate) async fn a_database_ahead_of_the_build_is_left_alone(database: &Database) {
     let store = database.prepared().await;
     assert_eq!(store.pending("sample", &MIGRATIONS[..1]).await, Ok(vec![]));
     assert_eq!(store.migrate("sample", &MIGRATIONS[..1]).await, Ok(0));

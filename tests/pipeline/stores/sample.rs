@@ -63,7 +63,7 @@ runtime::row_sets! {
     }
 }
 
-pub const MIGRATIONS: [Migration; 2] = [
+pub(crate) const MIGRATIONS: [Migration; 2] = [
     Migration {
         number: 1,
         name: "samples",
@@ -105,7 +105,7 @@ pub const MIGRATIONS: [Migration; 2] = [
 
 impl Sample {
     /// A row without nulls.
-    pub fn full(id: &str, part: i64) -> Self {
+    pub(crate) fn full(id: &str, part: i64) -> Self {
         Self {
             id: id.to_owned(),
             part,
@@ -120,7 +120,7 @@ impl Sample {
     }
 
     /// A row with a null wherever there may be one.
-    pub fn bare(id: &str, part: i64) -> Self {
+    pub(crate) fn bare(id: &str, part: i64) -> Self {
         Self {
             note: None,
             due_at: None,
@@ -133,7 +133,7 @@ impl Sample {
 }
 
 /// A row type's values as parameter columns.
-pub fn columns<R: runtime::rows::Row>(rows: &[R]) -> Vec<Cells> {
+pub(crate) fn columns<R: runtime::rows::Row>(rows: &[R]) -> Vec<Cells> {
     let mut columns = R::TABLE.empty_columns();
     for row in rows {
         row.push(&mut columns);
@@ -141,7 +141,7 @@ pub fn columns<R: runtime::rows::Row>(rows: &[R]) -> Vec<Cells> {
     columns
 }
 
-pub fn stock(sku: &str, on_hand: i64) -> Stock {
+pub(crate) fn stock(sku: &str, on_hand: i64) -> Stock {
     Stock {
         sku: sku.to_owned(),
         on_hand,
@@ -149,7 +149,7 @@ pub fn stock(sku: &str, on_hand: i64) -> Stock {
 }
 
 /// Counts rows of a table in a transaction.
-pub async fn count(transaction: &mut dyn Transaction, table: &str) -> i64 {
+pub(crate) async fn count(transaction: &mut dyn Transaction, table: &str) -> i64 {
     let text = format!("SELECT count(*) FROM {table}");
     let statement = Statement::new(text.clone(), text);
     let counted = transaction.query(&statement, vec![], &[Kind::Long]).await;
@@ -160,7 +160,7 @@ pub async fn count(transaction: &mut dyn Transaction, table: &str) -> i64 {
 }
 
 /// Counts rows of a table as they are committed now.
-pub async fn count_committed(store: &dyn Store, table: &str) -> i64 {
+pub(crate) async fn count_committed(store: &dyn Store, table: &str) -> i64 {
     let mut snapshot = store.begin(runtime::store::Mode::Snapshot).await.unwrap();
     count(&mut *snapshot, table).await
 }
