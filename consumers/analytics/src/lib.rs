@@ -15,7 +15,13 @@ pub mod tally;
 pub mod touches;
 pub mod windows;
 
-use runtime::store::Migration;
+use std::{convert::Infallible, sync::Arc};
+
+use codec::Codec;
+use runtime::{
+    Answer, Decision, Effects, Group, Outgoing, Record, Refusal, Task, Timer, Timestamp,
+    store::Migration,
+};
 use schemas::{Event, topics};
 
 pub use http::router;
@@ -43,6 +49,21 @@ pub struct Observed {
     pub recorded_at: i64,
 }
 
+/// The group.
+#[derive(Clone)]
+pub struct Analytics {
+    codec: Arc<Codec>,
+    windows: Windows,
+}
+
+impl Analytics {
+    /// The group, reading records with a codec and counting in windows of these sizes.
+    #[must_use]
+    pub fn new(codec: Arc<Codec>, windows: Windows) -> Self {
+        Self { codec, windows }
+    }
+}
+
 /// The group's tables as numbered SQL.
 pub const MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
@@ -50,3 +71,58 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     postgres: include_str!("../migrations/0001_windows.postgres.sql"),
     sqlite: include_str!("../migrations/0001_windows.sqlite.sql"),
 }];
+
+impl Group for Analytics {
+    const NAME: &'static str = "analytics";
+    type Event = Observed;
+    type Fact = Infallible;
+    type Rows = AnalyticsRows;
+
+    fn migrations(&self) -> &'static [Migration] {
+        MIGRATIONS
+    }
+
+    fn topics(&self) -> Vec<String> {
+        TOPICS.map(String::from).to_vec()
+    }
+
+    fn decode(&self, record: &Record) -> Result<Observed, Refusal> {
+        Ok(Observed {
+            event: self.codec.read(record)?,
+            shard: record.at.partition,
+            recorded_at: record.timestamp_micros,
+        })
+    }
+
+    fn answered(&self, task: &Task, _answer: &Answer) -> Result<Observed, Refusal> {
+        let detail = format!("analytics has no tasks, not even {}", task.kind);
+        Err(Refusal::decide("unknown_task", detail))
+    }
+
+    fn due(&self, timer: &Timer) -> Result<Observed, Refusal> {
+        let detail = format!("analytics has no timers, not even {}", timer.kind);
+        Err(Refusal::decide("unknown_timer", detail))
+    }
+
+    fn touches(&self, observed: &Observed, keys: &mut AnalyticsKeys) {
+        touches::touches(&self.windows, observed, keys);
+    }
+
+    fn touches_after(&self, rows: &AnalyticsRows, observed: &Observed, keys: &mut AnalyticsKeys) {
+        touches::touches_after(&self.windows, rows, observed, keys);
+    }
+
+    fn decide(
+        &self,
+        rows: &mut AnalyticsRows,
+        observed: &Observed,
+        _now: Timestamp,
+        _effects: &mut Effects<Infallible>,
+    ) -> Result<Decision, Refusal> {
+        decide::decide(&self.windows, rows, observed)
+    }
+
+    fn encode(&self, fact: &Infallible) -> Outgoing {
+        match *fact {}
+    }
+}

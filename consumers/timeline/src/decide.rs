@@ -234,17 +234,10 @@ impl Entry {
             occurred_at: event.occurred_at(),
             recorded_at: observed.recorded_at,
             applied_at: now,
-            causation_id: event_cause(event),
+            causation_id: event.causation_id().map(str::to_owned),
             schema_version: observed.schema_version,
             traceparent: observed.traceparent.clone(),
             summary: self.summary.to_string(),
         }
-    }
-}
-
-fn event_cause(event: &Event) -> Option<String> {
-    match event {
-        Event::CancellationRequested(request) => request.causation_id.clone(),
-        Event::Purchase(_) | Event::Fact(_) => event.causation_id().map(str::to_owned),
     }
 }

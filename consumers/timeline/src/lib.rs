@@ -16,7 +16,13 @@ pub mod rows;
 pub mod status;
 pub mod summary;
 
-use runtime::{Coordinates, store::Migration};
+use std::{convert::Infallible, sync::Arc};
+
+use codec::Codec;
+use runtime::{
+    Answer, Coordinates, Decision, Effects, Group, Outgoing, Record, Refusal, Task, Timer,
+    Timestamp, store::Migration,
+};
 use schemas::{Event, topics};
 
 pub use explain::Explanation;
@@ -49,6 +55,20 @@ pub struct Observed {
     pub traceparent: Option<String>,
 }
 
+/// The group.
+#[derive(Clone)]
+pub struct Timeline {
+    codec: Arc<Codec>,
+}
+
+impl Timeline {
+    /// The group, reading records with a codec.
+    #[must_use]
+    pub fn new(codec: Arc<Codec>) -> Self {
+        Self { codec }
+    }
+}
+
 /// The group's tables as numbered SQL.
 pub const MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
@@ -56,3 +76,64 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     postgres: include_str!("../migrations/0001_purchases.postgres.sql"),
     sqlite: include_str!("../migrations/0001_purchases.sqlite.sql"),
 }];
+
+impl Group for Timeline {
+    const NAME: &'static str = "timeline";
+    type Event = Observed;
+    type Fact = Infallible;
+    type Rows = TimelineRows;
+
+    fn migrations(&self) -> &'static [Migration] {
+        MIGRATIONS
+    }
+
+    fn topics(&self) -> Vec<String> {
+        TOPICS.map(String::from).to_vec()
+    }
+
+    fn decode(&self, record: &Record) -> Result<Observed, Refusal> {
+        let (event, written) = self.codec.read_written(record)?;
+        let Some(purchase_id) = event.purchase_id().map(str::to_owned) else {
+            return Err(Refusal::validate(
+                "no_purchase",
+                format!("{} belongs to no purchase", event.kind()),
+            ));
+        };
+        Ok(Observed {
+            event,
+            purchase_id,
+            at: record.at.clone(),
+            recorded_at: record.timestamp_micros,
+            schema_version: i32::try_from(written.version).unwrap_or(i32::MAX),
+            traceparent: record.headers.text("traceparent").map(str::to_owned),
+        })
+    }
+
+    fn answered(&self, task: &Task, _answer: &Answer) -> Result<Observed, Refusal> {
+        let detail = format!("timeline has no tasks, not even {}", task.kind);
+        Err(Refusal::decide("unknown_task", detail))
+    }
+
+    fn due(&self, timer: &Timer) -> Result<Observed, Refusal> {
+        let detail = format!("timeline has no timers, not even {}", timer.kind);
+        Err(Refusal::decide("unknown_timer", detail))
+    }
+
+    fn touches(&self, observed: &Observed, keys: &mut TimelineKeys) {
+        keys.purchases.insert(observed.purchase_id.clone());
+    }
+
+    fn decide(
+        &self,
+        rows: &mut TimelineRows,
+        observed: &Observed,
+        now: Timestamp,
+        _effects: &mut Effects<Infallible>,
+    ) -> Result<Decision, Refusal> {
+        Ok(decide::decide(rows, observed, now))
+    }
+
+    fn encode(&self, fact: &Infallible) -> Outgoing {
+        match *fact {}
+    }
+}
