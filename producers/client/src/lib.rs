@@ -15,6 +15,9 @@ mod metrics;
 mod publisher;
 mod record;
 pub mod spool;
+pub mod stock;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use config::Config;
 pub use error::{OpenError, PublishError};

@@ -1,6 +1,8 @@
 //! A record on its way to Kafka, and what became of it. Separate, because the direct path, the
 //! spool and the tests all speak of the same record.
 
+use schemas::Encoded;
+
 /// One record to be published. Its `event_id` is a function of what it states, so that a record
 /// which arrives twice is recognised as the same event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,20 @@ impl Record {
             .sum();
         let key = self.key.as_ref().map_or(0, Vec::len);
         key + self.payload.as_ref().map_or(0, Vec::len) + headers
+    }
+}
+
+impl From<Encoded> for Record {
+    fn from(encoded: Encoded) -> Self {
+        Self {
+            topic: encoded.topic.to_owned(),
+            key: Some(encoded.key),
+            payload: Some(encoded.payload),
+            headers: (encoded.headers.into_iter())
+                .map(|(name, value)| (name, Some(value)))
+                .collect(),
+            event_id: encoded.event_id,
+        }
     }
 }
 
