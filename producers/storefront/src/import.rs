@@ -1,0 +1,37 @@
+//! `/v1/import`: purchases in the message form that everything began with (version 0). Each field
+//! is mapped or refused by the rules of [`schemas::v0`]; nothing is guessed.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use schemas::v0;
+
+use crate::problem::{FieldError, Problem};
+use crate::submit::Shop;
+use crate::{account, key, purchases};
+
+/// `POST /v1/import`
+pub(crate) async fn submit(
+    State(shop): State<Arc<Shop>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    account::of(&headers, &shop.config.accounts)?;
+    let key = key::required(&headers)?;
+    let body = purchases::json(&headers, body)?;
+    let purchase = v0::read(&body, &shop.config.import_rules, &key)
+        .map_err(|faults| Problem::fields(faults.into_iter().map(field_error).collect()))?;
+    shop.submit(purchase).await
+}
+
+fn field_error(fault: v0::FieldError) -> FieldError {
+    FieldError {
+        field: fault.field,
+        code: "not_mapped",
+        detail: format!("found {}; expected {}", fault.found, fault.expected),
+    }
+}

@@ -1,0 +1,213 @@
+//! `/v1/purchases`: submit, show, timeline, cancel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use schemas::domain::{CancellationRequested, Event};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::order::{self, Origin};
+use crate::problem::{Code, FieldError, Problem};
+use crate::read_model::{PurchaseStatus, ReadModelAway, TimelineEntry};
+use crate::submit::{Shop, accepted};
+use crate::{account, key};
+
+/// How often a long poll looks; it grows from the first to the second.
+const POLL_INTERVALS: (Duration, Duration) =
+    (Duration::from_millis(25), Duration::from_millis(250));
+/// Who may have asked for a cancellation.
+const CANCEL_REASONS: [&str; 3] = ["customer", "operator", "fraud"];
+
+/// `POST /v1/purchases`
+pub(crate) async fn submit(
+    State(shop): State<Arc<Shop>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let account = account::of(&headers, &shop.config.accounts)?;
+    let key = key::required(&headers)?;
+    let body = json(&headers, body)?;
+    let purchase_id = schemas::ids::purchase_id(&account, &key);
+    let origin = Origin {
+        purchase_id: &purchase_id,
+        now: now(),
+        written_version: 3,
+    };
+    let purchase = order::purchase(&body, &origin).map_err(Problem::fields)?;
+    shop.submit(purchase).await
+}
+
+/// How a read waits.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wait {
+    /// Seconds to wait, at most: until the purchase is known.
+    wait: Option<f64>,
+    /// With it, until the status is another one than this.
+    status: Option<String>,
+}
+
+/// `GET /v1/purchases/{id}`
+pub(crate) async fn show(
+    State(shop): State<Arc<Shop>>,
+    Path(purchase_id): Path<String>,
+    query: Result<Query<Wait>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|_| invalid("wait", "out_of_range", "expected seconds"))?;
+    let asked = query.wait.unwrap_or(0.0);
+    if !(asked >= 0.0 && asked.is_finite()) {
+        return Err(invalid("wait", "out_of_range", "expected seconds"));
+    }
+    let wait = Duration::try_from_secs_f64(asked)
+        .unwrap_or(Duration::MAX)
+        .min(shop.config.wait_max);
+    let deadline = Instant::now() + wait;
+    let mut interval = POLL_INTERVALS.0;
+    loop {
+        let status = shop.read_model.status(&purchase_id).await.map_err(away)?;
+        let is_awaited = |status: &PurchaseStatus| Some(&status.status) != query.status.as_ref();
+        let is_last = Instant::now() >= deadline;
+        match status {
+            Some(status) if is_last || is_awaited(&status) => {
+                return Ok(axum::Json(status).into_response());
+            }
+            None if is_last => return Err(not_known()),
+            _ => {}
+        }
+        tokio::time::sleep_until((Instant::now() + interval).min(deadline)).await;
+        interval = (interval * 2).min(POLL_INTERVALS.1);
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Timeline {
+    purchase_id: String,
+    entries: Vec<TimelineEntry>,
+}
+
+/// `GET /v1/purchases/{id}/timeline`
+pub(crate) async fn timeline(
+    State(shop): State<Arc<Shop>>,
+    Path(purchase_id): Path<String>,
+) -> Result<Response, Problem> {
+    let entries = shop.read_model.timeline(&purchase_id).await.map_err(away)?;
+    if entries.is_empty() {
+        return Err(not_known());
+    }
+    let timeline = Timeline {
+        purchase_id,
+        entries,
+    };
+    Ok(axum::Json(timeline).into_response())
+}
+
+/// `POST /v1/purchases/{id}/cancel`
+///
+/// The purchase need not be known yet: whether it can still be cancelled is said in its timeline.
+pub(crate) async fn cancel(
+    State(shop): State<Arc<Shop>>,
+    Path(purchase_id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    account::of(&headers, &shop.config.accounts)?;
+    schemas::validate::id("invalid_purchase_id", "purchase_id", &purchase_id)
+        .map_err(|refused| Problem::fields(vec![order::of_refused(&refused)]))?;
+    let asker = key::optional(&headers)?.unwrap_or_default();
+    let reason = cancel_reason(&headers, body)?;
+    let request = CancellationRequested {
+        event_id: schemas::ids::derived(&purchase_id, &format!("cancellation_requested:{asker}")),
+        causation_id: Some(schemas::ids::derived(&purchase_id, "storefront.purchased")),
+        purchase_id,
+        occurred_at: now(),
+        reason,
+    };
+    let purchase_id = request.purchase_id.clone();
+    let encoded = (shop.encoder)
+        .encode_event(&Event::CancellationRequested(request))
+        .map_err(|error| {
+            tracing::error!(%error, "encode cancellation request");
+            Problem::new(Code::Unexpected, "the cancellation was not accepted")
+        })?;
+    let durable_in = shop.publish(encoded.into()).await?;
+    Ok(accepted(&purchase_id, durable_in))
+}
+
+fn cancel_reason(
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<String, Problem> {
+    let body = body.map_err(unreadable)?;
+    if body.is_empty() {
+        return Ok(CANCEL_REASONS[0].to_owned());
+    }
+    let body = json(headers, Ok(body))?;
+    let reason = match body.get("reason") {
+        None | Some(Value::Null) => Some(CANCEL_REASONS[0]),
+        Some(given) => CANCEL_REASONS
+            .into_iter()
+            .find(|word| given.as_str() == Some(word)),
+    };
+    reason.map(str::to_owned).ok_or_else(|| {
+        let detail = format!("expected one of {}", CANCEL_REASONS.join(", "));
+        invalid("reason", "unknown_word", &detail)
+    })
+}
+
+/// The body as JSON.
+pub(crate) fn json(
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Value, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") && !kind.ends_with("+json") {
+        let detail = "send content-type: application/json";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    let body = body.map_err(unreadable)?;
+    serde_json::from_slice(&body).map_err(|error| {
+        // Where, not what: the text may be personal.
+        let detail = format!("line {}, column {}", error.line(), error.column());
+        Problem::new(Code::InvalidJson, detail)
+    })
+}
+
+fn unreadable(rejection: BytesRejection) -> Problem {
+    if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(Code::BodyTooLarge, "send less at a time");
+    }
+    Problem::new(Code::ConnectionBroken, "the body ended too early")
+}
+
+fn invalid(field: &str, code: &'static str, detail: &str) -> Problem {
+    Problem::fields(vec![FieldError {
+        field: field.to_owned(),
+        code,
+        detail: detail.to_owned(),
+    }])
+}
+
+fn not_known() -> Problem {
+    Problem::new(
+        Code::PurchaseNotKnownYet,
+        "what was accepted shows up here soon; ?wait=10 waits for it",
+    )
+}
+
+fn away(error: ReadModelAway) -> Problem {
+    tracing::warn!(%error, "read the state of a purchase");
+    Problem::new(Code::ReadSideAway, "purchases are accepted nevertheless")
+}
+
+/// Microseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
+}
