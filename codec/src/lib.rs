@@ -17,6 +17,14 @@ struct Inner {
     encoder: Encoder,
 }
 
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Codec")
+            .field("encoder", &self.inner.encoder)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Codec {
     /// The newest reader of this build, without a registry: records name schemas by fingerprint.
     #[must_use]

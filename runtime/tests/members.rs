@@ -1,7 +1,10 @@
 //! A whole group on an in-process cluster and SQLite: members, rebalances, poison, parking, tasks,
 //! timers, and kills between any two steps.
 
-#[expect(clippy::unwrap_used, reason = "the support of a test; a panic is its failure")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "the support of a test; a panic is its failure"
+)]
 mod counting;
 
 use std::{collections::BTreeSet, time::Duration};

@@ -14,10 +14,14 @@ pub(crate) enum Progress {
         done: u64,
         last: Instant,
     },
+    Hidden,
 }
 
 impl Progress {
-    pub(crate) fn start(total: Option<u64>) -> Self {
+    pub(crate) fn start(total: Option<u64>, is_shown: bool) -> Self {
+        if !is_shown {
+            return Self::Hidden;
+        }
         if !std::io::stderr().is_terminal() {
             return Self::Lines {
                 total,
@@ -37,6 +41,7 @@ impl Progress {
 
     pub(crate) fn advance(&mut self, by: u64) {
         match self {
+            Self::Hidden => {}
             Self::Bar(bar) => bar.inc(by),
             Self::Lines { total, done, last } => {
                 *done += by;

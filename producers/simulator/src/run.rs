@@ -35,6 +35,8 @@ pub struct Ways {
     pub storefront: Option<String>,
     /// Where intents are written down, if they are.
     pub journal: Option<PathBuf>,
+    /// Whether to show how far the run is: not when somebody else does.
+    pub shows_progress: bool,
 }
 
 /// Why a run could not go on.
@@ -71,7 +73,7 @@ pub async fn run(
         journal,
         outcomes,
         report: Report::default(),
-        progress: Progress::start(plan.count),
+        progress: Progress::start(plan.count, ways.shows_progress),
     };
     let started = Instant::now();
     let mut shop = Shop::new(plan).peekable();

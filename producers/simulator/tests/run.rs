@@ -39,6 +39,7 @@ fn ways(publisher: Arc<Publisher>) -> Ways {
         encoder: Encoder::new(),
         storefront: None,
         journal: None,
+        shows_progress: false,
     }
 }
 
