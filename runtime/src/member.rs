@@ -24,6 +24,12 @@ use crate::{
 /// How long asking Kafka for the ends of one partition may take.
 const WATERMARKS_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why the topics cannot be read now.
+enum Unfit {
+    Later(String),
+    Never(String),
+}
+
 /// The member's view of its assignment.
 pub(crate) struct Member<G> {
     shared: Arc<Shared<G>>,
@@ -150,6 +156,14 @@ impl<G: Group> Member<G> {
         let shards: Vec<i32> = shards.into_iter().collect();
         let shared = Arc::clone(&self.shared);
         let config = &shared.config;
+        match self.check_partitions().await {
+            Ok(()) => {}
+            Err(Unfit::Later(why)) => {
+                self.try_later("kafka", &why);
+                return Ok(());
+            }
+            Err(Unfit::Never(why)) => return Err(why),
+        }
         let taken = takeover::take(
             shared.store.as_ref(),
             &shards,
@@ -213,6 +227,31 @@ impl<G: Group> Member<G> {
         }
         drop(taken);
         all_taken.recv().await;
+    }
+
+    /// Shard `p` is partition `p` of every topic, so all topics must have as many. A topic that does
+    /// not exist yet is waited for: reading without it would take its facts for missing.
+    async fn check_partitions(&self) -> Result<(), Unfit> {
+        let shared = Arc::clone(&self.shared);
+        let counted = tokio::task::spawn_blocking(move || {
+            shared
+                .publisher
+                .partition_counts(&shared.topics, WATERMARKS_TIMEOUT)
+        });
+        let counts = counted.await.map_err(|error| error.to_string());
+        let counts = counts.and_then(|counts| counts).map_err(Unfit::Later)?;
+        if let Some((missing, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(Unfit::Later(format!("the topic {missing} does not exist")));
+        }
+        if counts.iter().any(|(_, count)| *count != counts[0].1) {
+            let list = counts
+                .iter()
+                .map(|(topic, count)| format!("{topic} has {count}"));
+            let list = list.collect::<Vec<_>>().join(", ");
+            let rule = "all topics of a group need the same number of partitions";
+            return Err(Unfit::Never(format!("{rule}: {list}")));
+        }
+        Ok(())
     }
 
     /// Where each partition starts. A stored position that is outside of its topic halts the

@@ -122,6 +122,9 @@ pub(crate) fn consumer(config: &Config, group: &str) -> ClientConfig {
         ("queued.max.messages.kbytes", "16384"),
         ("fetch.queue.backoff.ms", "20"),
         ("fetch.wait.max.ms", "10"),
+        ("statistics.interval.ms", "5000"),
+        // A member may be started before its topics are created.
+        ("topic.metadata.refresh.interval.ms", "10000"),
     ] {
         if !config.kafka_options.contains_key(option) {
             client.set(option, value);

@@ -18,6 +18,7 @@ use rdkafka::{
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol},
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
+    statistics::Statistics,
     types::RDKafkaRespErr,
 };
 use tokio::sync::mpsc;
@@ -151,6 +152,20 @@ struct Context {
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(error = %error, reason, "kafka client");
+    }
+
+    /// The ends of the partitions, as the last fetches have seen them: what lag is measured by.
+    fn stats(&self, statistics: Statistics) {
+        let owned = lock(&self.owned).clone();
+        for (topic, of_topic) in &statistics.topics {
+            for (partition, of_partition) in &of_topic.partitions {
+                let is_owned = owned.contains(&(topic.clone(), *partition));
+                if is_owned && of_partition.hi_offset >= 0 {
+                    self.status
+                        .set_end(topic, *partition, of_partition.hi_offset);
+                }
+            }
+        }
     }
 }
 

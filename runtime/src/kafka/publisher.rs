@@ -156,6 +156,25 @@ impl Publisher {
             .map_err(|error| error.to_string())
     }
 
+    /// How many partitions each topic has; 0 for one that does not exist. Blocks for at most
+    /// `timeout` per topic.
+    pub(crate) fn partition_counts(
+        &self,
+        topics: &[String],
+        timeout: Duration,
+    ) -> Result<Vec<(String, usize)>, String> {
+        let count = |topic: &String| {
+            let metadata = self.producer.client().fetch_metadata(Some(topic), timeout);
+            let metadata = metadata.map_err(|error| error.to_string())?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            Ok((
+                topic.clone(),
+                found.map_or(0, |found| found.partitions().len()),
+            ))
+        };
+        topics.iter().map(count).collect()
+    }
+
     /// Whether the client has met an error from which it cannot recover.
     pub(crate) fn fatal_error(&self) -> Option<String> {
         let (code, reason) = self.producer.client().fatal_error()?;

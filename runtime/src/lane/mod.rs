@@ -111,6 +111,7 @@ pub(crate) struct Lane<G, W> {
     blocked_until: Option<Instant>,
     halted: bool,
     next_tick: Instant,
+    next_prune: Instant,
     first_waiting: Option<Instant>,
 }
 
@@ -140,6 +141,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             blocked_until: None,
             halted: false,
             next_tick: Instant::now(),
+            next_prune: Instant::now() + Duration::from_secs(60),
             first_waiting: None,
             shared,
         }

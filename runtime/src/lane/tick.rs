@@ -1,9 +1,9 @@
 //! What is looked for from time to time: timers that are due, redrives that were asked for, parked
 //! records that can be read, tasks that did not fit into memory, watermarks to be stored.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Lane, LaneEvent, after, backoff, items::Item, now, performer::Ended};
+use super::{Lane, LaneEvent, after, backoff, breaker::micros, items::Item, now, performer::Ended};
 use crate::{
     bookkeeping::{
         rows::{DeadLetter, Parked, TaskRow, TimerRow},
@@ -17,6 +17,9 @@ use crate::{
 
 /// How many timers, redrives or parked records of a shard are taken at a time.
 const FOUND_MAX: i64 = 200;
+
+/// How often published journal entries are pruned.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a tick reads.
 struct Looked {
@@ -50,6 +53,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             Ok(looked) => {
                 self.take_looked(looked, &behind);
                 self.flush().await;
+                self.prune().await;
             }
             Err(StoreError::Fatal(why)) => {
                 drop(self.shared.events.send(LaneEvent::Fatal(why)));
@@ -87,6 +91,35 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 let more = tasks.len() >= crate::bookkeeping::task_queue::WINDOW_TASKS;
                 shard.tasks.loaded(tasks, more);
             }
+        }
+    }
+
+    /// Deletes journal entries that were published longer ago than the auditor looks back. It only
+    /// frees space, so a failure is left to the next time.
+    async fn prune(&mut self) {
+        if self.next_prune > Instant::now() {
+            return;
+        }
+        self.next_prune = Instant::now() + PRUNE_INTERVAL;
+        let before = now().saturating_sub(micros(self.shared.config.journal_retention));
+        let shards: Vec<(i32, i64)> = (self.shards.values())
+            .map(|shard| (shard.shard, shard.outbox.watermark()))
+            .collect();
+        let parameters = vec![
+            Cells::longs(shards.iter().map(|(shard, _)| i64::from(*shard))),
+            Cells::longs(shards.iter().map(|(_, watermark)| *watermark)),
+            Cells::longs(shards.iter().map(|_| before)),
+        ];
+        let store = std::sync::Arc::clone(&self.shared.store);
+        let pruned = async move {
+            let mut transaction = store.begin(Mode::Write).await?;
+            transaction
+                .execute(&statements::PRUNE_JOURNAL, parameters)
+                .await?;
+            transaction.commit().await
+        };
+        if let Err(error) = pruned.await {
+            tracing::debug!(%error, "journal not pruned");
         }
     }
 
