@@ -102,7 +102,7 @@ impl<G: Group> Batch<'_, G> {
         changes.updated_tasks.extend(retried.cloned());
         rows.write(transaction.as_mut()).await?;
         let started_tasks = write_changes(&changes, transaction.as_mut()).await?;
-        let fence = self.fence(&changes);
+        let fence = self.fence(&inputs, &changes);
         let held = transaction
             .execute(&statements::FENCE, fence_cells(&fence))
             .await?;
@@ -137,23 +137,18 @@ impl<G: Group> Batch<'_, G> {
         rows.load(&more, transaction).await
     }
 
-    /// The fence covers every shard that the batch writes for.
-    fn fence(&self, changes: &Changes) -> Vec<(i32, i64, i64, i64)> {
-        let of_positions = changes.positions.keys().map(|(_, partition)| *partition);
+    /// The fence covers every shard that the batch writes for: those of the inputs that it
+    /// finishes, with whatever follows from them, those whose tasks were tried, and those whose
+    /// watermark moved.
+    fn fence(&self, inputs: &[Read<G::Event>], changes: &Changes) -> Vec<(i32, i64, i64, i64)> {
+        let finished = inputs.iter().enumerate();
+        let finished = finished.filter(|(index, _)| !changes.later.contains(index));
         let of_tasks = changes.updated_tasks.iter().map(|row| row.shard);
-        let of_letters = changes.dead_letters.iter().map(|letter| letter.shard);
-        let of_timers = changes.timers.values().flatten().map(|timer| timer.shard);
-        let of_sequences = changes.next_sequences.keys().copied();
-        let mut numbers: Vec<i32> = of_positions
+        let numbers: BTreeSet<i32> = finished
+            .map(|(_, input)| input.item.shard)
             .chain(of_tasks)
-            .chain(of_letters)
-            .chain(of_timers)
-            .chain(of_sequences)
             .chain(self.watermarks.iter().copied())
-            .chain(changes.unparked.iter().map(|(_, partition, _)| *partition))
             .collect();
-        numbers.sort_unstable();
-        numbers.dedup();
         let fence = |number: i32| {
             // A shard that is not here any more is fenced by an epoch that cannot hold.
             let shard = self.around.shards.get(&number);
@@ -314,3 +309,6 @@ pub(crate) fn settle(shards: &mut BTreeMap<i32, Shard>, committed: &mut Committe
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
