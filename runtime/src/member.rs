@@ -110,7 +110,9 @@ impl<G: Group> Member<G> {
                 reason,
             } => {
                 tracing::error!(topic, partition, reason, "partition halted");
-                self.shared.status.set_halted(&topic, partition, &reason);
+                self.shared
+                    .status
+                    .set_halted(&topic, partition, Some(&reason));
             }
             PollEvent::Fatal(reason) => return Err(reason),
         }
@@ -277,23 +279,54 @@ impl<G: Group> Member<G> {
                         .watermarks(&topic, partition, WATERMARKS_TIMEOUT)?;
                 shared.status.set_end(&topic, partition, high);
                 let at = stored.get(&(topic.clone(), partition)).copied();
-                match at {
-                    Some(at) if at < low => {
-                        let gap = format!("records {at} to {} were deleted unread", low - 1);
-                        tracing::error!(topic, partition, gap, "partition halted");
-                        shared.status.set_halted(&topic, partition, &gap);
-                    }
-                    Some(at) if at > high => {
-                        let gap = format!("position {at} is behind the end {high}: another topic?");
-                        tracing::error!(topic, partition, gap, "partition halted");
-                        shared.status.set_halted(&topic, partition, &gap);
-                    }
-                    Some(at) => starts.push((topic, partition, StartAt::Offset(at))),
-                    None => starts.push((topic, partition, StartAt::Beginning)),
+                let gap = gap(at, low, high);
+                shared.status.set_halted(&topic, partition, gap.as_deref());
+                if let Some(gap) = gap {
+                    tracing::error!(topic, partition, gap, "partition halted");
+                    continue;
                 }
+                // Told to Kafka with the others, so that lag shows before the first batch.
+                shared
+                    .status
+                    .set_position(&topic, partition, at.unwrap_or(low));
+                starts.push((
+                    topic,
+                    partition,
+                    at.map_or(StartAt::Beginning, StartAt::Offset),
+                ));
             }
             Ok::<_, String>(starts)
         });
         looked.await.map_err(|error| error.to_string())?
+    }
+}
+
+/// What is wrong with a stored position in a topic that holds the offsets `low..high`.
+fn gap(at: Option<i64>, low: i64, high: i64) -> Option<String> {
+    match at? {
+        at if at < low => Some(format!("records {at} to {} were deleted unread", low - 1)),
+        at if at > high => Some(format!(
+            "position {at} is behind the end {high}: another topic?"
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gap;
+
+    #[test]
+    fn a_position_inside_its_topic_or_at_its_end_is_sound() {
+        for at in [None, Some(3), Some(5), Some(9)] {
+            assert_eq!(gap(at, 3, 9), None);
+        }
+    }
+
+    #[test]
+    fn a_gap_is_named_exactly() {
+        let text = gap(Some(3), 7, 9).unwrap();
+        assert!(text.contains("3 to 6"), "{text}");
+        assert!(gap(Some(10), 7, 9).unwrap().contains("10"));
     }
 }

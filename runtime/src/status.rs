@@ -138,10 +138,14 @@ impl Status {
         self.lock().ends.insert((topic.to_owned(), partition), end);
     }
 
-    pub(crate) fn set_halted(&self, topic: &str, partition: i32, reason: &str) {
-        self.lock()
-            .halted
-            .insert((topic.to_owned(), partition), reason.to_owned());
+    /// Says that a partition has stopped, and why, or, with `None`, that it is read.
+    pub(crate) fn set_halted(&self, topic: &str, partition: i32, reason: Option<&str>) {
+        let at = (topic.to_owned(), partition);
+        let mut state = self.lock();
+        match reason {
+            Some(reason) => drop(state.halted.insert(at, reason.to_owned())),
+            None => drop(state.halted.remove(&at)),
+        }
     }
 
     /// Declares that a part waits for something, or, with `None`, that it no longer does.

@@ -4,14 +4,14 @@
 //! The tables are described in [`rows`]; everything else here is state in memory without I/O, one
 //! file per concern, so that it can be read, tested and simulated apart from Kafka and a database.
 
-pub mod outbox;
-pub mod parking;
-pub mod position;
+pub(crate) mod outbox;
+pub(crate) mod parking;
+pub(crate) mod position;
 pub mod rows;
-pub mod shard;
-pub mod statements;
-pub mod tally;
-pub mod task_queue;
+pub(crate) mod shard;
+pub(crate) mod statements;
+pub(crate) mod tally;
+pub(crate) mod task_queue;
 
 use crate::store::Migration;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// The publishing state of one shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     next_sequence: i64,
     watermark: i64,
     stored_watermark: i64,
@@ -18,7 +18,7 @@ pub struct Outbox {
 impl Outbox {
     /// The state as it is stored: the next number to give, and the watermark.
     #[must_use]
-    pub fn new(next_sequence: i64, watermark: i64) -> Self {
+    pub(crate) fn new(next_sequence: i64, watermark: i64) -> Self {
         Self {
             next_sequence,
             watermark,
@@ -29,47 +29,47 @@ impl Outbox {
 
     /// The next number to give.
     #[must_use]
-    pub fn next_sequence(&self) -> i64 {
+    pub(crate) fn next_sequence(&self) -> i64 {
         self.next_sequence
     }
 
     /// All numbers up to this one are acknowledged or were never given to an event.
     #[must_use]
-    pub fn watermark(&self) -> i64 {
+    pub(crate) fn watermark(&self) -> i64 {
         self.watermark
     }
 
     /// Whether the watermark has moved since it was stored.
     #[must_use]
-    pub fn is_ahead_of_store(&self) -> bool {
+    pub(crate) fn is_ahead_of_store(&self) -> bool {
         self.watermark > self.stored_watermark
     }
 
     /// Whether an event was given a number and the broker has it.
     #[must_use]
-    pub fn is_acknowledged(&self, sequence: i64) -> bool {
+    pub(crate) fn is_acknowledged(&self, sequence: i64) -> bool {
         sequence < self.next_sequence && !self.waiting.contains(&sequence)
     }
 
     /// How many events are not acknowledged.
     #[must_use]
-    pub fn unacknowledged(&self) -> usize {
+    pub(crate) fn unacknowledged(&self) -> usize {
         self.waiting.len()
     }
 
     /// An event with a number was handed to the producer.
-    pub fn published(&mut self, sequence: i64) {
+    pub(crate) fn published(&mut self, sequence: i64) {
         self.waiting.insert(sequence);
     }
 
     /// The broker has an event.
-    pub fn acknowledged(&mut self, sequence: i64) {
+    pub(crate) fn acknowledged(&mut self, sequence: i64) {
         self.waiting.remove(&sequence);
         self.settle();
     }
 
     /// A batch has committed: its numbers are given, and this watermark is stored.
-    pub fn committed(&mut self, next_sequence: i64, stored_watermark: i64) {
+    pub(crate) fn committed(&mut self, next_sequence: i64, stored_watermark: i64) {
         self.next_sequence = next_sequence;
         self.stored_watermark = stored_watermark;
         self.settle();

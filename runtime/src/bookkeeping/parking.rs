@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// The parked keys of one shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ParkedKeys {
+pub(crate) struct ParkedKeys {
     keys: BTreeMap<Vec<u8>, Waiting>,
 }
 
@@ -17,7 +17,7 @@ struct Waiting {
 
 impl ParkedKeys {
     /// A record of a key was parked.
-    pub fn park(&mut self, key: &[u8], min_reader: u32) {
+    pub(crate) fn park(&mut self, key: &[u8], min_reader: u32) {
         let waiting = self.keys.entry(key.to_vec()).or_insert(Waiting {
             records: 0,
             min_reader: 0,
@@ -27,7 +27,7 @@ impl ParkedKeys {
     }
 
     /// A record of a key was read after all.
-    pub fn unpark(&mut self, key: &[u8]) {
+    pub(crate) fn unpark(&mut self, key: &[u8]) {
         if let Some(waiting) = self.keys.get_mut(key) {
             waiting.records -= 1;
             if waiting.records == 0 {
@@ -38,25 +38,25 @@ impl ParkedKeys {
 
     /// The reader version that a key waits for, if a record of it is parked.
     #[must_use]
-    pub fn waits_for(&self, key: &[u8]) -> Option<u32> {
+    pub(crate) fn waits_for(&self, key: &[u8]) -> Option<u32> {
         self.keys.get(key).map(|waiting| waiting.min_reader)
     }
 
     /// How many keys wait.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Whether no key waits.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// Whether a build that reads up to `reader_version` can read some of what is parked.
     #[must_use]
-    pub fn any_readable(&self, reader_version: u32) -> bool {
+    pub(crate) fn any_readable(&self, reader_version: u32) -> bool {
         self.keys
             .values()
             .any(|waiting| waiting.min_reader <= reader_version)

@@ -4,7 +4,7 @@ use super::rows::Position;
 
 /// What became of one record, for the accounting of its partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It had its effect.
     Applied,
     /// It had been seen before.
@@ -20,7 +20,7 @@ pub enum Fate {
 impl Fate {
     /// The label of the metric.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
             Self::Duplicate => "duplicate",
@@ -35,12 +35,12 @@ impl Position {
     /// Whether the record at an offset is still to be read. Offsets may skip (compaction, control
     /// records) but never go back.
     #[must_use]
-    pub fn wants(&self, offset: i64) -> bool {
+    pub(crate) fn wants(&self, offset: i64) -> bool {
         offset >= self.next_offset
     }
 
     /// Counts a record's fate and moves behind it.
-    pub fn advance(&mut self, offset: i64, fate: Fate) {
+    pub(crate) fn advance(&mut self, offset: i64, fate: Fate) {
         debug_assert!(
             self.wants(offset),
             "{}[{}] went back",

@@ -12,48 +12,48 @@ use super::{
 /// A shard in its owner's hands. It changes only after the transaction that changes the database
 /// has committed, so that it never knows more than the database does.
 #[derive(Debug, Clone)]
-pub struct Shard {
+pub(crate) struct Shard {
     /// The shard's number: the partition of all topics that it reads.
-    pub shard: i32,
+    pub(crate) shard: i32,
     /// The epoch under which it was taken; every transaction checks it.
-    pub epoch: i64,
+    pub(crate) epoch: i64,
     /// Its outgoing events.
-    pub outbox: Outbox,
+    pub(crate) outbox: Outbox,
     /// How far its topics were read.
-    pub positions: BTreeMap<String, Position>,
+    pub(crate) positions: BTreeMap<String, Position>,
     /// Its tasks.
-    pub tasks: TaskQueue,
+    pub(crate) tasks: TaskQueue,
     /// Its parked keys.
-    pub parked: ParkedKeys,
+    pub(crate) parked: ParkedKeys,
 }
 
 /// What was found in the database when a shard was taken or read again.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(crate) struct Found {
     /// The shard's number.
-    pub shard: i32,
+    pub(crate) shard: i32,
     /// Its epoch.
-    pub epoch: i64,
+    pub(crate) epoch: i64,
     /// The next number for journal, tasks and parked records.
-    pub next_sequence: i64,
+    pub(crate) next_sequence: i64,
     /// The stored watermark of the journal.
-    pub published_sequence: i64,
+    pub(crate) published_sequence: i64,
     /// Its positions.
-    pub positions: Vec<Position>,
+    pub(crate) positions: Vec<Position>,
     /// Events behind the watermark, to be published again.
-    pub unpublished: Vec<JournalEntry>,
+    pub(crate) unpublished: Vec<JournalEntry>,
     /// Tasks without an answer.
-    pub tasks: Vec<TaskRow>,
+    pub(crate) tasks: Vec<TaskRow>,
     /// Whether there are more tasks than were read.
-    pub more_tasks: bool,
+    pub(crate) more_tasks: bool,
     /// Keys and reader versions of its parked records.
-    pub parked: Vec<(Vec<u8>, u32)>,
+    pub(crate) parked: Vec<(Vec<u8>, u32)>,
 }
 
 impl Shard {
     /// The shard as it was found, and what it has to publish again.
     #[must_use]
-    pub fn take(found: Found) -> (Self, Vec<JournalEntry>) {
+    pub(crate) fn take(found: Found) -> (Self, Vec<JournalEntry>) {
         let mut outbox = Outbox::new(found.next_sequence, found.published_sequence);
         for entry in &found.unpublished {
             outbox.published(entry.sequence);
@@ -80,7 +80,7 @@ impl Shard {
 
     /// Whether a record is still to be read.
     #[must_use]
-    pub fn wants(&self, topic: &str, offset: i64) -> bool {
+    pub(crate) fn wants(&self, topic: &str, offset: i64) -> bool {
         self.positions
             .get(topic)
             .is_none_or(|position| position.wants(offset))

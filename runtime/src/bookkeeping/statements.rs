@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::store::{Kind, Statement};
 
 /// Makes shards known: one row each, not yet taken. Parameters: shard.
-pub static ADD_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static ADD_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO shards (shard, epoch, owner, next_sequence, published_sequence) \
          SELECT shard, 0, '', 1, 0 FROM UNNEST($1::bigint[]) AS new(shard) \
@@ -19,7 +19,7 @@ pub static ADD_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
 /// Raises the epoch of shards: from now on their former owner can write nothing. Waits for a batch
 /// of the former owner that is being committed. Parameters: shard, owner.
 /// Returns [`SHARD_KINDS`].
-pub static TAKE_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static TAKE_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         "WITH wanted AS (SELECT s.shard, w.owner FROM shards s \
            JOIN UNNEST($1::bigint[], $2::text[]) AS w(shard, owner) ON s.shard = w.shard \
@@ -33,7 +33,7 @@ pub static TAKE_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 /// Reads shards as they stand. Parameters: shard. Returns [`SHARD_KINDS`].
-pub static READ_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static READ_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         "SELECT shard, epoch, next_sequence, published_sequence FROM shards \
          WHERE shard = ANY($1::bigint[]) ORDER BY shard",
@@ -42,12 +42,12 @@ pub static READ_SHARDS: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 /// The columns of [`TAKE_SHARDS`] and [`READ_SHARDS`].
-pub const SHARD_KINDS: &[Kind] = &[Kind::Long; 4];
+pub(crate) const SHARD_KINDS: &[Kind] = &[Kind::Long; 4];
 
 /// The fence of a batch: moves the shards' numbers on, provided that the epochs still hold. Affects
 /// as many rows as there are shards, or the batch is fenced. The shards' rows stay locked until the
 /// batch commits. Parameters: shard, epoch, next sequence, published sequence.
-pub static FENCE: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static FENCE: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         "WITH mine AS (SELECT s.shard, b.next_sequence, b.published_sequence FROM shards s \
            JOIN UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) \
@@ -61,7 +61,7 @@ pub static FENCE: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 /// Events behind the watermark of their shard. Parameters: shard. Returns the journal's columns.
-pub static UNPUBLISHED: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static UNPUBLISHED: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "j.shard, j.sequence, j.event_id, j.topic, j.record_key, j.payload, j.headers, \
                    j.written_at";
     Statement::new(
@@ -83,7 +83,7 @@ const TASK_COLUMNS: &str = "task_id, shard, sequence, task_key, kind, payload, c
 
 /// Tasks without an answer behind a sequence, in order, at most `limit` per shard. Parameters:
 /// shard, sequence, limit. Returns the tasks' columns.
-pub static WAITING_TASKS: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static WAITING_TASKS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         format!(
             "SELECT t.* FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
@@ -101,7 +101,7 @@ pub static WAITING_TASKS: LazyLock<Statement> = LazyLock::new(|| {
 
 /// Timers that are due, at most `limit` per shard. Parameters: shard, now, limit. Returns the
 /// timers' columns.
-pub static DUE_TIMERS: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static DUE_TIMERS: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "timer_id, shard, timer_key, kind, due_at, causation_id, traceparent";
     Statement::new(
         format!(
@@ -119,7 +119,7 @@ pub static DUE_TIMERS: LazyLock<Statement> = LazyLock::new(|| {
 
 /// Dead letters of which a redrive is asked for. Parameters: shard, limit. Returns the dead
 /// letters' columns.
-pub static REDRIVES: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static REDRIVES: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "dead_letter_id, shard, topic, partition, record_offset, record_key, payload, \
                    headers, record_time, reason, detail, stage, first_failed_at, last_failed_at, \
                    redrives, state";
@@ -138,7 +138,7 @@ pub static REDRIVES: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 /// The keys of parked records. Parameters: shard. Returns shard, key, reader version.
-pub static PARKED_KEYS: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static PARKED_KEYS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         "SELECT shard, record_key, min_reader FROM parked WHERE shard = ANY($1::bigint[])",
         "SELECT shard, record_key, min_reader FROM parked WHERE shard = ?1",
@@ -148,7 +148,7 @@ pub static PARKED_KEYS: LazyLock<Statement> = LazyLock::new(|| {
 /// Parked records that can be read now, in the order in which they were parked. A record that was
 /// parked behind another carries at least its reader version, so none overtakes one of its key.
 /// Parameters: shard, reader version, limit. Returns the columns of `parked`.
-pub static READABLE: LazyLock<Statement> = LazyLock::new(|| {
+pub(crate) static READABLE: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "topic, partition, record_offset, shard, record_key, payload, headers, \
                    record_time, min_reader, parked_at, sequence";
     Statement::new(
@@ -166,12 +166,71 @@ pub static READABLE: LazyLock<Statement> = LazyLock::new(|| {
     )
 });
 
-/// Deletes what was published long ago. Parameters: shard, published sequence, written before.
-pub static PRUNE_JOURNAL: LazyLock<Statement> = LazyLock::new(|| {
+/// Deletes what was published long ago, at most `limit` per shard, oldest first: found by age, so
+/// that a young journal costs nothing however long it is. Parameters: shard, published sequence,
+/// written before, limit.
+pub(crate) static PRUNE_JOURNAL: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
-        "DELETE FROM journal j USING UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
-           AS w(shard, published, before) \
-         WHERE j.shard = w.shard AND j.sequence <= w.published AND j.written_at < w.before",
-        "DELETE FROM journal WHERE shard = ?1 AND sequence <= ?2 AND written_at < ?3",
+        "DELETE FROM journal j \
+         USING UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) \
+           AS w(of_shard, published, before, most) \
+         CROSS JOIN LATERAL (SELECT shard, sequence FROM journal \
+           WHERE shard = of_shard AND sequence <= published AND written_at < before \
+           ORDER BY written_at LIMIT most) old \
+         WHERE j.shard = old.shard AND j.sequence = old.sequence",
+        "DELETE FROM journal WHERE shard = ?1 AND sequence IN ( \
+           SELECT sequence FROM journal INDEXED BY journal_written_at \
+           WHERE shard = ?1 AND sequence <= ?2 AND written_at < ?3 \
+           ORDER BY written_at LIMIT ?4)",
     )
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bookkeeping::{COMPONENT, MIGRATIONS, rows::JournalEntry},
+        rows::{Row, Scan},
+        store::{Cells, Mode, SqliteStore, Store},
+    };
+
+    fn entry(shard: i32, sequence: i64, written_at: i64) -> JournalEntry {
+        JournalEntry {
+            shard,
+            sequence,
+            event_id: format!("{shard}:{sequence}"),
+            topic: "t".to_owned(),
+            record_key: vec![],
+            payload: None,
+            headers: vec![],
+            written_at,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_published_and_old_is_forgotten_and_the_oldest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("test.db")).unwrap();
+        store.migrate(COMPONENT, MIGRATIONS).await.unwrap();
+        let mut transaction = store.begin(Mode::Write).await.unwrap();
+        let mut columns = JournalEntry::TABLE.empty_columns();
+        let ages = [(1, 10), (2, 20), (3, 30), (4, 40), (5, 50)];
+        for (sequence, written_at) in ages {
+            entry(0, sequence, written_at).push(&mut columns);
+        }
+        entry(1, 1, 10).push(&mut columns);
+        let insert = JournalEntry::TABLE.insert_new();
+        transaction.execute(&insert, columns).await.unwrap();
+        // Of shard 0, up to 4 is published and before 40 is old; two at a time.
+        let one = |value| Cells::longs([value]);
+        let parameters = || vec![one(0), one(4), one(40), one(2)];
+        for expected in [2, 1, 0] {
+            let pruned = transaction.execute(&PRUNE_JOURNAL, parameters()).await;
+            assert_eq!(pruned, Ok(expected));
+        }
+        let mut left = Scan::<JournalEntry>::new(10);
+        let left = left.next_page(transaction.as_mut()).await.unwrap().unwrap();
+        let left: Vec<(i32, i64)> = left.iter().map(|one| (one.shard, one.sequence)).collect();
+        assert_eq!(left, [(0, 4), (0, 5), (1, 1)]);
+    }
+}

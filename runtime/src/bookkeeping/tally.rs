@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// A sliding window over the fate of records.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tally {
+pub(crate) struct Tally {
     window: VecDeque<(u32, u32)>,
     records: u32,
     set_aside: u32,
@@ -18,7 +18,7 @@ pub struct Tally {
 impl Tally {
     /// A window of so many records, in which at most this share (0 to 1) may be set aside.
     #[must_use]
-    pub fn new(window_records: u32, share_max: f64) -> Self {
+    pub(crate) fn new(window_records: u32, share_max: f64) -> Self {
         Self {
             window: VecDeque::new(),
             records: 0,
@@ -31,13 +31,13 @@ impl Tally {
     /// Whether a batch would break the limit. A window that is not a quarter full yet is too
     /// little to tell.
     #[must_use]
-    pub fn would_exceed(&self, records: u32, set_aside: u32) -> bool {
+    pub(crate) fn would_exceed(&self, records: u32, set_aside: u32) -> bool {
         let (all, bad) = (self.records + records, self.set_aside + set_aside);
         all >= self.window_records / 4 && f64::from(bad) > self.share_max * f64::from(all)
     }
 
     /// Counts a batch that was written.
-    pub fn count(&mut self, records: u32, set_aside: u32) {
+    pub(crate) fn count(&mut self, records: u32, set_aside: u32) {
         self.window.push_back((records, set_aside));
         self.records += records;
         self.set_aside += set_aside;
@@ -50,7 +50,7 @@ impl Tally {
     }
 
     /// Forgets what was counted: an operator has looked.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.window.clear();
         self.records = 0;
         self.set_aside = 0;

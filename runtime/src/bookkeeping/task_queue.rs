@@ -9,7 +9,7 @@ use super::rows::TaskRow;
 
 /// The tasks of one shard.
 #[derive(Debug, Clone, Default)]
-pub struct TaskQueue {
+pub(crate) struct TaskQueue {
     tasks: BTreeMap<i64, TaskRow>,
     by_key: HashMap<String, VecDeque<i64>>,
     /// The first of each key that is not being performed, by the time from which it may be.
@@ -19,12 +19,12 @@ pub struct TaskQueue {
 }
 
 /// How many tasks of a shard are held in memory.
-pub const WINDOW_TASKS: usize = 2_000;
+pub(crate) const WINDOW_TASKS: usize = 2_000;
 
 impl TaskQueue {
     /// Tasks read from the database, in order of their sequence; `more` says that it holds others
     /// behind them.
-    pub fn loaded(&mut self, rows: Vec<TaskRow>, more: bool) {
+    pub(crate) fn loaded(&mut self, rows: Vec<TaskRow>, more: bool) {
         self.more_stored = more;
         for row in rows {
             self.insert(row);
@@ -32,7 +32,7 @@ impl TaskQueue {
     }
 
     /// A batch has written a task.
-    pub fn written(&mut self, row: TaskRow) {
+    pub(crate) fn written(&mut self, row: TaskRow) {
         if self.more_stored || self.tasks.len() >= WINDOW_TASKS {
             self.more_stored = true;
         } else {
@@ -42,12 +42,12 @@ impl TaskQueue {
 
     /// Whether more should be read from the database, and behind which sequence.
     #[must_use]
-    pub fn wants_more(&self) -> Option<i64> {
+    pub(crate) fn wants_more(&self) -> Option<i64> {
         (self.more_stored && self.tasks.len() < WINDOW_TASKS / 2).then_some(self.last_loaded)
     }
 
     /// Takes up to `limit` tasks that can be performed now: the first of their key, and due.
-    pub fn start(&mut self, limit: usize, now: i64) -> Vec<TaskRow> {
+    pub(crate) fn start(&mut self, limit: usize, now: i64) -> Vec<TaskRow> {
         let mut started = Vec::new();
         while started.len() < limit {
             let Some((not_before, sequence)) = self.ready.first().copied() else {
@@ -64,13 +64,13 @@ impl TaskQueue {
 
     /// When the next task that waits for its time is due.
     #[must_use]
-    pub fn next_due(&self) -> Option<i64> {
+    pub(crate) fn next_due(&self) -> Option<i64> {
         self.ready.first().map(|(not_before, _)| *not_before)
     }
 
     /// An attempt ended without an answer: tried again, not before `not_before`. Returns the row
     /// with its new attempt count, for the database.
-    pub fn retry(&mut self, sequence: i64, not_before: i64) -> Option<TaskRow> {
+    pub(crate) fn retry(&mut self, sequence: i64, not_before: i64) -> Option<TaskRow> {
         let row = self.tasks.get_mut(&sequence)?;
         row.attempts += 1;
         row.not_before = not_before;
@@ -79,7 +79,7 @@ impl TaskQueue {
     }
 
     /// Keeps a task from being started: its answer is known and about to be written.
-    pub fn hold(&mut self, sequence: i64) {
+    pub(crate) fn hold(&mut self, sequence: i64) {
         if let Some(row) = self.tasks.get(&sequence) {
             self.ready.remove(&(row.not_before, sequence));
         }
@@ -87,12 +87,12 @@ impl TaskQueue {
 
     /// The row of a task that is being performed.
     #[must_use]
-    pub fn get(&self, sequence: i64) -> Option<&TaskRow> {
+    pub(crate) fn get(&self, sequence: i64) -> Option<&TaskRow> {
         self.tasks.get(&sequence)
     }
 
     /// A task is finished: the batch that applied its answer has committed.
-    pub fn finished(&mut self, sequence: i64) {
+    pub(crate) fn finished(&mut self, sequence: i64) {
         let Some(row) = self.tasks.remove(&sequence) else {
             return;
         };
@@ -114,19 +114,13 @@ impl TaskQueue {
 
     /// How many are in memory.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.tasks.len()
-    }
-
-    /// Whether none is in memory.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
     }
 
     /// When the oldest task in memory was written.
     #[must_use]
-    pub fn oldest_created_at(&self) -> Option<i64> {
+    pub(crate) fn oldest_created_at(&self) -> Option<i64> {
         self.tasks.values().next().map(|row| row.created_at)
     }
 

@@ -175,7 +175,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 taken,
             } => {
                 for found in found {
-                    self.drop_shard(found.shard);
+                    self.drop_work(found.shard);
                     self.tickets.insert(found.shard, ticket);
                     let (shard, unpublished) = Shard::take(found);
                     self.publish_again(&shard, unpublished);
@@ -335,10 +335,15 @@ impl<G: Group, W: Worker> Lane<G, W> {
     }
 
     fn drop_shard(&mut self, number: i32) {
+        self.drop_work(number);
+        self.shared.status.forget_shard(number);
+    }
+
+    /// Drops what is held of a shard, but not what its taking has found out about its partitions.
+    fn drop_work(&mut self, number: i32) {
         self.shards.remove(&number);
         self.tickets.remove(&number);
         self.forget_pending(|polled| polled.record.at.partition == number);
-        self.shared.status.forget_shard(number);
         self.answers.retain(|item| item.shard != number);
         self.found.retain(|item| item.shard != number);
         self.retried.retain(|_, row| row.shard != number);

@@ -18,7 +18,9 @@ use crate::{
 /// How many timers, redrives or parked records of a shard are taken at a time.
 const FOUND_MAX: i64 = 200;
 
-/// How often published journal entries are pruned.
+/// How often published journal entries are pruned, and how many of a shard at a time: after a long
+/// time without, all of them at once would hold up the batches.
+const PRUNED_MAX: i64 = 5_000;
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a tick reads.
@@ -109,17 +111,20 @@ impl<G: Group, W: Worker> Lane<G, W> {
             Cells::longs(shards.iter().map(|(shard, _)| i64::from(*shard))),
             Cells::longs(shards.iter().map(|(_, watermark)| *watermark)),
             Cells::longs(shards.iter().map(|_| before)),
+            Cells::longs(shards.iter().map(|_| PRUNED_MAX)),
         ];
         let store = std::sync::Arc::clone(&self.shared.store);
         let pruned = async move {
             let mut transaction = store.begin(Mode::Write).await?;
-            transaction
+            let pruned = transaction
                 .execute(&statements::PRUNE_JOURNAL, parameters)
                 .await?;
-            transaction.commit().await
+            transaction.commit().await.map(|()| pruned)
         };
-        if let Err(error) = pruned.await {
-            tracing::debug!(%error, "journal not pruned");
+        match pruned.await {
+            Ok(pruned) if pruned >= PRUNED_MAX.unsigned_abs() => self.next_prune = Instant::now(),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "journal not pruned"),
         }
     }
 
