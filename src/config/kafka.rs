@@ -39,6 +39,8 @@ const POSITION: &str = "positions live in the group's database and move with the
 const ONCE: &str = "a lost, doubled or reordered record would break the promise";
 const SHARDS: &str = "one member must own a partition of every topic, and epochs its shard";
 
+const BOUNDED: &str = "what waits in memory is bounded by the publisher itself";
+
 const DENIED: &[(&str, &str)] = &[
     ("enable.auto.commit", POSITION),
     ("auto.commit.enable", POSITION),
@@ -76,7 +78,19 @@ const DENIED: &[(&str, &str)] = &[
     ("max.in.flight.requests.per.connection", ONCE),
     ("retries", ONCE),
     ("message.send.max.retries", ONCE),
+    (
+        "message.timeout.ms",
+        "an event that was accepted is never given up",
+    ),
+    (
+        "delivery.timeout.ms",
+        "an event that was accepted is never given up",
+    ),
+    ("queue.buffering.max.messages", BOUNDED),
+    ("queue.buffering.max.kbytes", BOUNDED),
     ("delivery.report.only.error", "every delivery is awaited"),
+    ("dr_msg_cb", "every delivery is awaited"),
+    ("client.id", "it is the name of the member"),
     (
         "transactional.id",
         "effects live in the database; Kafka transactions are not used",
@@ -94,3 +108,15 @@ const DENIED: &[(&str, &str)] = &[
         "foreign code must not be loaded through configuration",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::denied;
+
+    #[test]
+    fn whatever_the_runtime_owns_is_refused_here_already() {
+        for (option, _) in runtime::kafka::OWNED_OPTIONS {
+            assert!(denied(option).is_some(), "{option}");
+        }
+    }
+}

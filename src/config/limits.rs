@@ -14,6 +14,7 @@ use super::{
 pub(super) fn check(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
     check_times(config, layers, mistakes);
     check_sizes(config, layers, mistakes);
+    check_replicas(config, layers, mistakes);
     if config.schemas.write_version > config.schemas.reader_version {
         let key = "schemas.write_version";
         let problem = "must not be above schemas.reader_version: what is written must be readable";
@@ -99,6 +100,16 @@ fn check_sizes(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
             "consumer.queue_bytes_max",
             "consumer.batch_bytes_max",
         ));
+    }
+}
+
+/// More replicas than there are can never have a record: nothing could be written.
+fn check_replicas(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
+    let topics = &config.topics;
+    if topics.min_insync_replicas > topics.replication {
+        let key = "topics.min_insync_replicas";
+        let problem = "must not be above topics.replication, or nothing could be written";
+        mistakes.push(at(layers, key, problem));
     }
 }
 

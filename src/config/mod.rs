@@ -20,11 +20,11 @@ pub use listing::{Effective, listing_json, listing_text};
 pub use mistake::{EXIT_CODE, Mistake, Mistakes};
 pub use settings::{
     Admin, Carrier, Config, Consumer, Database, Deadlines, Http, Kafka, Log, Provider, Registry,
-    SETTINGS, Schemas, Setting, Shown, Spool, Tasks, V0,
+    SETTINGS, Sandbox, Schemas, Setting, Shown, Spool, Tasks, Topics, V0,
 };
 pub use value::{
-    Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl, LogFormat, LogLevel,
-    SchemaVersion, Secret, Share,
+    AccountKeys, Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl,
+    LogFormat, LogLevel, SchemaVersion, Secret, Share, parse_duration,
 };
 
 use layers::Layers;

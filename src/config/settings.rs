@@ -7,8 +7,8 @@ use super::{
     layers::Layers,
     mistake::Mistakes,
     value::{
-        Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl, LogFormat,
-        LogLevel, SchemaVersion, Secret, Share, Value,
+        AccountKeys, Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl,
+        LogFormat, LogLevel, SchemaVersion, Secret, Share, Value,
     },
 };
 
@@ -117,6 +117,8 @@ settings! {
     registry: Registry {
         /// Its address; without one, records name their schema by fingerprint.
         url: Option<HttpUrl>;
+        /// The value of the `Authorization` header, when it asks for one.
+        authorization: Option<Secret>, shown Never;
         /// Where schemas that were fetched are kept, so that a restart does not need the registry.
         cache_dir: Option<PathBuf>;
     }
@@ -129,7 +131,7 @@ settings! {
     }
     /// The group's database.
     database: Database {
-        /// Postgres, or a folder for SQLite files.
+        /// Postgres, or a folder for SQLite files; `{group}` in it stands for the group's name.
         url: DatabaseUrl = "sqlite://./counterflow-data", shown WithoutPassword;
     }
     /// The consumer runtime.
@@ -178,6 +180,8 @@ settings! {
         url: Option<HttpUrl>;
         /// Its API key.
         key: Option<Secret>, shown Never;
+        /// The payment method of purchases that name a card without saying which.
+        method_on_file: String = "pm_card_visa";
     }
     /// The carrier.
     carrier: Carrier {
@@ -209,6 +213,10 @@ settings! {
         max_in_flight: NonZeroUsize = "512";
         /// The largest request body.
         body_bytes_max: Bytes = "64KiB";
+        /// How long requests may take to finish once the storefront is told to stop.
+        drain_timeout: Duration = "20s";
+        /// Who may buy, as key=account,key=account; without it anybody, in the name of any account.
+        account_keys: Option<AccountKeys>, shown Never;
     }
     /// Probes and metrics.
     admin: Admin {
@@ -221,6 +229,22 @@ settings! {
         dir: PathBuf = "./counterflow-data/spool";
         /// How much may be kept; then purchases are refused.
         bytes_max: Bytes = "1GiB";
+    }
+    /// The payment provider and carrier that `counterflow provider-sandbox` plays.
+    sandbox: Sandbox {
+        /// Where it keeps its journal.
+        dir: PathBuf = "./counterflow-data/provider";
+        /// A JSON file of the faults that it begins with.
+        faults: Option<PathBuf>;
+    }
+    /// What `counterflow topics` makes topics with, where topics.toml says nothing else.
+    topics: Topics {
+        /// Partitions of every topic; never raised in place, because keys would move.
+        partitions: NonZeroUsize = "12";
+        /// Replicas; 3 outside one machine.
+        replication: NonZeroUsize = "1";
+        /// Replicas that must have a record before it counts as written; 2 outside one machine.
+        min_insync_replicas: NonZeroUsize = "1";
     }
     /// Messages of version 0.
     v0: V0 {

@@ -81,6 +81,7 @@ values! {
     Secret, "a text that is not empty", |text| String::read(text).map(Secret);
     HttpUrl, "an address such as http://127.0.0.1:8080", |text| http_url(text);
     DatabaseUrl, "postgres://user:password@host/database or sqlite://./folder", |text| database_url(text);
+    AccountKeys, "keys with their account, such as key1=shop-1,key2=shop-2", |text| account_keys(text);
     CurrencyBySymbol, "symbols with their ISO 4217 currency, such as $=USD,€=EUR", |text| currencies(text);
 }
 
@@ -199,6 +200,16 @@ pub struct HttpUrl(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrencyBySymbol(pub BTreeMap<String, String>);
 
+/// Accounts by the key that lets them buy; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountKeys(pub BTreeMap<String, String>);
+
+impl std::fmt::Debug for AccountKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "({} keys hidden)", self.0.len())
+    }
+}
+
 /// Where a group keeps its tables.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -206,6 +217,18 @@ pub enum DatabaseUrl {
     Postgres(String),
     /// SQLite: the folder, one file per group.
     Sqlite(PathBuf),
+}
+
+impl DatabaseUrl {
+    /// The address for one group, as a store is opened with; it may hold a password.
+    #[must_use]
+    pub fn for_group(&self, group: &str) -> String {
+        let url = match self {
+            Self::Postgres(url) => url.clone(),
+            Self::Sqlite(folder) => format!("sqlite://{}", folder.display()),
+        };
+        url.replace("{group}", group)
+    }
 }
 
 impl std::fmt::Debug for DatabaseUrl {
@@ -233,6 +256,14 @@ pub(super) fn without_password(url: &str) -> String {
         }
         None => format!("{scheme}://{rest}{query}"),
     }
+}
+
+/// Reads a time such as `250ms` or `2h`, as settings and flags have it.
+///
+/// # Errors
+/// The form that is expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| format!("expected {}", Duration::FORM))
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -288,6 +319,19 @@ fn database_url(text: &str) -> Option<DatabaseUrl> {
     }
     let rest = (text.strip_prefix("postgres://")).or_else(|| text.strip_prefix("postgresql://"))?;
     (!rest.is_empty()).then(|| DatabaseUrl::Postgres(text.to_owned()))
+}
+
+fn account_keys(text: &str) -> Option<AccountKeys> {
+    let mut keys = BTreeMap::new();
+    for pair in text.split(',') {
+        let (key, account) = pair.split_once('=')?;
+        let (key, account) = (key.trim(), account.trim());
+        let is_new = keys.insert(key.to_owned(), account.to_owned()).is_none();
+        if key.is_empty() || account.is_empty() || !is_new {
+            return None;
+        }
+    }
+    Some(AccountKeys(keys))
 }
 
 fn currencies(text: &str) -> Option<CurrencyBySymbol> {

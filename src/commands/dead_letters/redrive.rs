@@ -1,0 +1,253 @@
+//! `counterflow dead-letters redrive`: gives what was set aside to its group again.
+//!
+//! A redrive is a mark in the group's database; the owner of the shard picks it up and applies it
+//! in a batch like any other input, so it happens once, and in that group only. What comes back
+//! too often is left for a person.
+
+use std::time::Duration;
+
+use clap::Args;
+use runtime::{
+    rows::Row,
+    store::{Cells, Mode, Statement, Store, StoreError},
+};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    list::as_json,
+    select::{Filters, Letter, Order},
+};
+use crate::{
+    config,
+    exit::{End, Misuse},
+    groups::GroupName,
+    output, progress, rows,
+};
+
+const EXAMPLE: &str = "\
+Example:
+  counterflow dead-letters redrive payment --reason unknown_schema
+  counterflow dead-letters redrive payment --reason unknown_schema --yes --rate 50 --wait 1m
+  counterflow dead-letters redrive payment 'shop.purchases.v1[3]@1841' --yes";
+
+/// More are taken by calling it again, so that memory stays bounded.
+const LETTERS_MAX: i64 = 10_000;
+/// Between two looks at what became of them.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Gives dead letters to their group again; without --yes only says which
+///
+/// Takes those with the ids, or those that every filter fits, 10 000 at a time. A letter that was
+/// redriven consumer.redrives_max times and came back each time is left alone. With --wait, exits
+/// 1 when any came back or was not taken in time.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub(super) struct Arguments {
+    /// The group
+    #[arg(value_enum)]
+    pub(super) group: GroupName,
+    /// The ids, as listed
+    #[arg(conflicts_with_all = ["reason", "topic", "key", "since", "all"])]
+    ids: Vec<String>,
+    #[command(flatten)]
+    filters: Filters,
+    /// Every dead letter of the group
+    #[arg(long)]
+    all: bool,
+    /// Do it
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Only say which; so without --yes
+    #[arg(long)]
+    dry_run: bool,
+    /// At most so many per second
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Wait so long for the group to take them, and say what became of them
+    #[arg(long, value_parser = config::parse_duration)]
+    wait: Option<Duration>,
+}
+
+/// What was chosen, and what of it can be done.
+#[derive(Debug, Default)]
+struct Choice {
+    /// To be tried again.
+    take: Vec<Letter>,
+    /// Came back too often.
+    looped: Vec<Letter>,
+    /// Answers and timers: there is no record to be read again.
+    no_record: Vec<Letter>,
+}
+
+/// What became of those that were marked.
+#[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]
+struct Became {
+    applied: usize,
+    came_back: usize,
+    waiting: usize,
+}
+
+pub(super) async fn run(
+    store: &dyn Store,
+    asked: &Arguments,
+    now: i64,
+    redrives_max: i64,
+    is_json: bool,
+) -> anyhow::Result<End> {
+    if asked.ids.is_empty() && asked.filters.is_open() && !asked.all {
+        let why = "redrive: name ids, give a filter, or say --all";
+        return Err(Misuse(why.to_owned()).into());
+    }
+    let choice = choose(chosen(store, asked, now).await?, redrives_max);
+    let marked = match asked.yes {
+        true => mark(store, &choice.take, asked.rate).await?,
+        false => 0,
+    };
+    let became = match asked.wait {
+        Some(wait) if asked.yes => Some(wait_for(store, &choice.take, wait).await?),
+        _ => None,
+    };
+    if is_json {
+        let all = |letters: &[Letter]| letters.iter().map(as_json).collect::<Vec<_>>();
+        output::json(&json!({
+            "dry_run": !asked.yes,
+            "chosen": all(&choice.take),
+            "left_after_too_many_redrives": all(&choice.looped),
+            "left_without_a_record": all(&choice.no_record),
+            "marked": marked,
+            "became": became,
+        }))?;
+    } else {
+        output::text(&as_text(asked, &choice, marked, redrives_max))?;
+        if let Some(Became {
+            applied,
+            came_back,
+            waiting,
+        }) = &became
+        {
+            output::line(format!(
+                "{applied} applied, {came_back} came back, {waiting} waiting"
+            ))?;
+        }
+    }
+    match became.is_none_or(|became| became.came_back + became.waiting == 0) {
+        true => Ok(End::Done),
+        false => Ok(End::No),
+    }
+}
+
+async fn chosen(store: &dyn Store, asked: &Arguments, now: i64) -> Result<Vec<Letter>, StoreError> {
+    if !asked.ids.is_empty() {
+        let mut found = by_id(store, &asked.ids).await?;
+        found.retain(|letter| letter.state == "set_aside");
+        return Ok(found);
+    }
+    let mut snapshot = store.begin(Mode::Snapshot).await?;
+    let in_order = (Order::OfRecords, LETTERS_MAX);
+    let found = asked
+        .filters
+        .select(snapshot.as_mut(), now, Some("set_aside"), in_order)
+        .await?;
+    snapshot.commit().await?;
+    Ok(found)
+}
+
+async fn by_id(store: &dyn Store, ids: &[String]) -> Result<Vec<Letter>, StoreError> {
+    let mut snapshot = store.begin(Mode::Snapshot).await?;
+    let ids = vec![Cells::texts(ids.iter().cloned())];
+    let found = rows::query(snapshot.as_mut(), &Letter::TABLE.select(), ids).await?;
+    snapshot.commit().await?;
+    Ok(found)
+}
+
+fn choose(letters: Vec<Letter>, redrives_max: i64) -> Choice {
+    let mut choice = Choice::default();
+    for letter in letters {
+        if !letter.is_record() {
+            choice.no_record.push(letter);
+        } else if letter.redrives >= redrives_max {
+            choice.looped.push(letter);
+        } else {
+            choice.take.push(letter);
+        }
+    }
+    choice
+}
+
+/// Marks them, at most `rate` per second, a statement per second. A letter whose state has changed
+/// meanwhile is left to whoever changed it.
+async fn mark(store: &dyn Store, letters: &[Letter], rate: u32) -> Result<u64, StoreError> {
+    let statement = Statement::new(
+        "UPDATE dead_letters SET state = 'redrive' \
+         WHERE dead_letter_id = ANY($1::text[]) AND state = 'set_aside'",
+        "UPDATE dead_letters SET state = 'redrive' \
+         WHERE dead_letter_id = ?1 AND state = 'set_aside'",
+    );
+    let bar = progress::bar(letters.len() as u64, "redriving");
+    let mut marked = 0;
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    for some in letters.chunks(usize::try_from(rate).unwrap_or(usize::MAX)) {
+        second.tick().await;
+        let ids = Cells::texts(some.iter().map(|letter| letter.dead_letter_id.clone()));
+        let mut transaction = store.begin(Mode::Write).await?;
+        marked += transaction.execute(&statement, vec![ids]).await?;
+        transaction.commit().await?;
+        bar.inc(some.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(marked)
+}
+
+async fn wait_for(
+    store: &dyn Store,
+    marked: &[Letter],
+    wait: Duration,
+) -> Result<Became, StoreError> {
+    let deadline = Instant::now() + wait;
+    let ids: Vec<String> = (marked.iter())
+        .map(|letter| letter.dead_letter_id.clone())
+        .collect();
+    loop {
+        let letters = by_id(store, &ids).await?;
+        let in_state = |state: &str| letters.iter().filter(|one| one.state == state).count();
+        let became = Became {
+            applied: in_state("redriven"),
+            came_back: in_state("set_aside"),
+            waiting: in_state("redrive"),
+        };
+        if became.waiting == 0 || Instant::now() >= deadline {
+            return Ok(became);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn as_text(asked: &Arguments, choice: &Choice, marked: u64, redrives_max: i64) -> String {
+    let mut text = String::new();
+    if asked.yes {
+        text.push_str(&format!("{marked} marked; the shards' owners take them\n"));
+    } else {
+        let line = |letter: &Letter| {
+            let (id, reason) = (letter.dead_letter_id.clone(), letter.reason.clone());
+            vec![id, letter.key_text(), reason]
+        };
+        let rows: Vec<Vec<String>> = choice.take.iter().map(line).collect();
+        text.push_str(&output::columns(&rows));
+        let count = choice.take.len();
+        text.push_str(&format!("{count} would be redriven; --yes does it\n"));
+    }
+    if !choice.looped.is_empty() {
+        let count = choice.looped.len();
+        text.push_str(&format!(
+            "{count} left: redriven {redrives_max} times (consumer.redrives_max) and came back\n"
+        ));
+    }
+    if !choice.no_record.is_empty() {
+        let count = choice.no_record.len();
+        text.push_str(&format!(
+            "{count} left: answers or timers, without a record to read again\n"
+        ));
+    }
+    text
+}
