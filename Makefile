@@ -25,7 +25,8 @@ check: ## the tests that need no service: seconds, for the inner loop
 	tools/test --no-services
 
 bench: services ## measures; how and against whom: bench/README.md
-	cargo bench --locked -p bench $(ARGS)
+	cargo build --release --workspace --locked --bin counterflow
+	cargo bench --workspace --locked --bench decode --bench decide --bench drain $(ARGS)
 
 lint: ## formatting, clippy and documentation, every warning an error
 	tools/lint
