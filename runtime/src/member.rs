@@ -13,9 +13,9 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    bookkeeping::shard::Found,
+    bookkeeping::{rows::Position, shard::Found},
     group::Group,
-    kafka::{Command, PollEvent, PollThread, StartAt, lane_of},
+    kafka::{Command, PollEvent, PollThread, lane_of},
     lane::{Control, Shared, backoff},
     store::StoreError,
     takeover,
@@ -177,8 +177,8 @@ impl<G: Group> Member<G> {
             Ok(found) => {
                 self.ticket += 1;
                 let ticket = self.ticket;
-                match self.starts(&found).await {
-                    Ok(partitions) => {
+                match self.starts(found).await {
+                    Ok((found, partitions)) => {
                         shared.status.set_waiting("assignment", None);
                         self.hand_over(found).await;
                         self.poll.tell(Command::Start { ticket, partitions });
@@ -257,76 +257,109 @@ impl<G: Group> Member<G> {
     }
 
     /// Where each partition starts. A stored position that is outside of its topic halts the
-    /// partition: records were deleted unread, or this is another topic of the same name.
-    async fn starts(&self, found: &[Found]) -> Result<Vec<(String, i32, StartAt)>, String> {
-        let stored: BTreeMap<(String, i32), i64> = (found.iter())
-            .flat_map(|found| &found.positions)
-            .map(|position| {
-                (
-                    (position.topic.clone(), position.partition),
-                    position.next_offset,
-                )
-            })
-            .collect();
+    /// partition, and so does another id of the topic: records were deleted unread, or this is
+    /// another topic of the same name. A partition that was never read gets its first position.
+    async fn starts(
+        &self,
+        mut found: Vec<Found>,
+    ) -> Result<(Vec<Found>, Vec<(String, i32, i64)>), String> {
         let assigned: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
         let shared = Arc::clone(&self.shared);
         let looked = tokio::task::spawn_blocking(move || {
+            let ids = shared.publisher.topic_ids(&shared.topics);
             let mut starts = Vec::new();
             for (topic, partition) in assigned {
-                let (low, high) =
-                    shared
-                        .publisher
-                        .watermarks(&topic, partition, WATERMARKS_TIMEOUT)?;
-                shared.status.set_end(&topic, partition, high);
-                let at = stored.get(&(topic.clone(), partition)).copied();
-                let gap = gap(at, low, high);
+                let bounds = shared
+                    .publisher
+                    .watermarks(&topic, partition, WATERMARKS_TIMEOUT)?;
+                shared.status.set_end(&topic, partition, bounds.1);
+                let Some(shard) = found.iter_mut().find(|found| found.shard == partition) else {
+                    continue;
+                };
+                let number = shared.topics.iter().position(|known| *known == topic);
+                let id = number.and_then(|number| ids[number].clone());
+                let position = position_of(shard, &topic, bounds.0);
+                // Told to Kafka with the others, so that lag shows before the first batch.
+                shared
+                    .status
+                    .set_position(&topic, partition, position.next_offset);
+                let gap = gap(position, bounds, id.as_deref());
                 shared.status.set_halted(&topic, partition, gap.as_deref());
                 if let Some(gap) = gap {
                     tracing::error!(topic, partition, gap, "partition halted");
                     continue;
                 }
-                // Told to Kafka with the others, so that lag shows before the first batch.
-                shared
-                    .status
-                    .set_position(&topic, partition, at.unwrap_or(low));
-                starts.push((
-                    topic,
-                    partition,
-                    at.map_or(StartAt::Beginning, StartAt::Offset),
-                ));
+                position.topic_id = position.topic_id.take().or(id);
+                starts.push((topic, partition, position.next_offset));
             }
-            Ok::<_, String>(starts)
+            Ok::<_, String>((found, starts))
         });
         looked.await.map_err(|error| error.to_string())?
     }
 }
 
-/// What is wrong with a stored position in a topic that holds the offsets `low..high`.
-fn gap(at: Option<i64>, low: i64, high: i64) -> Option<String> {
-    match at? {
-        at if at < low => Some(format!("records {at} to {} were deleted unread", low - 1)),
-        at if at > high => Some(format!(
-            "position {at} is behind the end {high}: another topic?"
-        )),
-        _ => None,
+/// The position of a topic in a shard: as it was found, or the first one.
+fn position_of<'f>(shard: &'f mut Found, topic: &str, first_offset: i64) -> &'f mut Position {
+    let known = shard
+        .positions
+        .iter()
+        .position(|position| position.topic == topic);
+    let index = known.unwrap_or_else(|| {
+        shard
+            .positions
+            .push(Position::new(topic, shard.shard, first_offset));
+        shard.positions.len() - 1
+    });
+    &mut shard.positions[index]
+}
+
+/// Why reading cannot go on from a position, if it cannot: the exact account of what is missing.
+fn gap(position: &Position, (first, end): (i64, i64), topic_id: Option<&str>) -> Option<String> {
+    let at = position.next_offset;
+    match (position.topic_id.as_deref(), topic_id) {
+        (Some(before), Some(now)) if before != now => {
+            return Some(format!(
+                "the topic was created again: its id was {before} and is {now}; \
+                 {at} records of the former one were read"
+            ));
+        }
+        _ => {}
     }
+    if at < first {
+        return Some(format!("records {at} to {} were deleted unread", first - 1));
+    }
+    (at > end).then(|| format!("position {at} is behind the end {end}: another topic?"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::gap;
+    use super::*;
 
-    #[test]
-    fn a_position_inside_its_topic_or_at_its_end_is_sound() {
-        for at in [None, Some(3), Some(5), Some(9)] {
-            assert_eq!(gap(at, 3, 9), None);
+    fn at(next_offset: i64, topic_id: Option<&str>) -> Position {
+        let topic_id = topic_id.map(str::to_owned);
+        Position {
+            next_offset,
+            topic_id,
+            ..Position::new("t", 0, 0)
         }
     }
 
     #[test]
-    fn a_gap_is_named_exactly() {
-        let text = gap(Some(3), 7, 9).unwrap();
-        assert!(text.contains("3 to 6"), "{text}");
-        assert!(gap(Some(10), 7, 9).unwrap().contains("10"));
+    fn a_position_within_the_topic_goes_on() {
+        assert_eq!(gap(&at(5, Some("a")), (0, 5), Some("a")), None);
+        assert_eq!(gap(&at(5, None), (5, 9), Some("a")), None);
+        assert_eq!(gap(&at(5, Some("a")), (0, 9), None), None);
+    }
+
+    #[test]
+    fn a_gap_is_accounted_for_exactly() {
+        let gap = gap(&at(5, None), (8, 20), None).expect("records are missing");
+        assert!(gap.contains("5 to 7"), "{gap}");
+    }
+
+    #[test]
+    fn a_topic_that_was_created_again_is_another_topic() {
+        assert!(gap(&at(5, Some("a")), (0, 9), Some("b")).is_some());
+        assert!(gap(&at(5, None), (0, 4), None).is_some());
     }
 }

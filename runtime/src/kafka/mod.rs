@@ -7,7 +7,8 @@ mod options;
 mod poll;
 mod publisher;
 pub mod scan;
+mod topic_id;
 
 pub use options::{OWNED_OPTIONS, OptionRefused, check_options};
-pub(crate) use poll::{Command, PollEvent, PollThread, StartAt, lane_of};
+pub(crate) use poll::{Command, PollEvent, PollThread, lane_of};
 pub(crate) use publisher::Publisher;

@@ -31,22 +31,13 @@ use crate::{
     status::Status,
 };
 
-/// Where to start reading a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StartAt {
-    /// At the first record there is: the partition has never been read.
-    Beginning,
-    /// At a stored position.
-    Offset(i64),
-}
-
 /// What the thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// The shards of an assignment are taken: start reading.
+    /// The shards of an assignment are taken: start reading, each partition at its offset.
     Start {
         ticket: u64,
-        partitions: Vec<(String, i32, StartAt)>,
+        partitions: Vec<(String, i32, i64)>,
     },
     /// Drain, close and end.
     Stop,
@@ -390,7 +381,7 @@ impl Polling {
         }
     }
 
-    fn start(&mut self, ticket: u64, mut partitions: Vec<(String, i32, StartAt)>) {
+    fn start(&mut self, ticket: u64, mut partitions: Vec<(String, i32, i64)>) {
         let context = self.consumer.context();
         // What was revoked in the meantime is another member's.
         let owned = lock(&context.owned).clone();
@@ -398,11 +389,8 @@ impl Polling {
         let mut list = TopicPartitionList::new();
         let mut again = TopicPartitionList::new();
         let mut started = lock(&context.started);
-        for (topic, partition, at) in &partitions {
-            let offset = match at {
-                StartAt::Beginning => Offset::Beginning,
-                StartAt::Offset(offset) => Offset::Offset(*offset),
-            };
+        for (topic, partition, offset) in &partitions {
+            let offset = Offset::Offset(*offset);
             log_answer(
                 "start",
                 list.add_partition_offset(topic, *partition, offset),

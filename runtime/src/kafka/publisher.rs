@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -13,7 +13,7 @@ use rdkafka::{
     producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
 };
 
-use super::options;
+use super::{options, topic_id};
 use crate::{config::Config, intake::Intake, record::Outgoing};
 
 /// The broker has (or has refused) an event.
@@ -29,7 +29,14 @@ pub(crate) struct Acknowledged {
 /// The producer of one member, shared by its lanes.
 pub(crate) struct Publisher {
     producer: ThreadedProducer<Deliveries>,
+    /// Until when the cluster is not asked for topic ids.
+    silent_until: Mutex<Option<Instant>>,
 }
+
+/// How long telling the ids of topics may take.
+const TOPIC_IDS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a cluster that did not tell them is left alone.
+const SILENT_FOR: Duration = Duration::from_secs(600);
 
 /// Where the acknowledgements of a lane are collected.
 #[derive(Debug)]
@@ -95,8 +102,10 @@ impl Publisher {
             })
             .collect();
         let deliveries = Deliveries { lanes };
+        let producer = options::producer(config).create_with_context(deliveries)?;
         Ok(Self {
-            producer: options::producer(config).create_with_context(deliveries)?,
+            producer,
+            silent_until: Mutex::default(),
         })
     }
 
@@ -173,6 +182,27 @@ impl Publisher {
             ))
         };
         topics.iter().map(count).collect()
+    }
+
+    /// The ids of topics, as far as the cluster tells them. Blocks for at most
+    /// [`TOPIC_IDS_TIMEOUT`]. A cluster that does not answer (the in-process one does not know the
+    /// request) is not asked again for a while: its ids are then not compared.
+    pub(crate) fn topic_ids(&self, topics: &[String]) -> Vec<Option<String>> {
+        let mut silent_until = self
+            .silent_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if silent_until.is_some_and(|until| Instant::now() < until) {
+            return vec![None; topics.len()];
+        }
+        match topic_id::topic_ids(self.producer.client(), topics, TOPIC_IDS_TIMEOUT) {
+            Ok(ids) => ids,
+            Err(error) => {
+                tracing::info!(error, "the cluster does not tell the ids of topics");
+                *silent_until = Some(Instant::now() + SILENT_FOR);
+                vec![None; topics.len()]
+            }
+        }
     }
 
     /// Whether the client has met an error from which it cannot recover.
