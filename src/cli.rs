@@ -10,6 +10,7 @@ use crate::{
         payment, provider_sandbox, schemas, simulate, stock, storefront, timeline, topics,
     },
     context::{ConfigurationFlags, Context},
+    demo,
     exit::{self, End},
 };
 
@@ -51,6 +52,7 @@ enum Command {
     Schemas(schemas::Arguments),
     Migrate(migrate::Arguments),
     Config(config::Arguments),
+    Demo(demo::Arguments),
     Healthcheck(healthcheck::Arguments),
 }
 
@@ -108,6 +110,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<End> {
         Command::Schemas(asked) => schemas::run(context, asked).await,
         Command::Migrate(asked) => migrate::run(context, &asked).await,
         Command::Config(asked) => config::run(context, &asked),
+        Command::Demo(asked) => demo::run(asked).await,
         Command::Healthcheck(asked) => healthcheck::run(context, &asked).await,
     }
 }

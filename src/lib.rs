@@ -9,6 +9,7 @@ pub mod cli;
 mod commands;
 pub mod config;
 pub mod context;
+mod demo;
 pub mod exit;
 pub mod groups;
 mod member;
