@@ -14,7 +14,8 @@ Example:
 
 /// Runs a member of the analytics group: counts in windows of event time
 ///
-/// Reads every topic. Its HTTP view (/analytics/...) is served on admin.listen. Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
+/// Reads every topic. Its HTTP view (/analytics/...) is served on admin.listen.
+/// Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {}

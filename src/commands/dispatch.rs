@@ -21,7 +21,8 @@ Example:
 
 /// Runs a member of the dispatch group: joins the answers, ships and cancels
 ///
-/// Reads purchases, payments and reservations; asks the carrier; owns the deadlines. Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
+/// Reads purchases, payments and reservations; asks the carrier; owns the deadlines.
+/// Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {}

@@ -20,7 +20,7 @@ Example:
   counterflow explain 7c9e6679-7425-50de-944b-e07fc1f90ae7
   counterflow explain 7c9e6679-7425-50de-944b-e07fc1f90ae7 --json";
 
-/// Explains a purchase: every event with its cause, and what each group decided and why
+/// Explains a purchase: every event with its cause, and what each group decided
 ///
 /// Reads the groups' databases and nothing else; a database that is away is said to be, and the
 /// rest is shown. Exits 1 when nothing is known of the purchase.

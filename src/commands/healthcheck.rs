@@ -20,7 +20,9 @@ Example:
 /// The probe's own patience; a process that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks the process at admin.listen whether it is live; exits 0 when it is and 1 when not
+/// Asks the process at admin.listen whether it is live
+///
+/// Exits 0 when it is, and 1 when it is not or does not answer.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {

@@ -13,7 +13,8 @@ Example:
 
 /// Runs a member of the inventory group: reserves and commits stock
 ///
-/// Reads purchases, payments, shipments and movements of stock; reserves all lines or none. Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
+/// Reads purchases, payments, shipments and movements of stock; reserves all lines or none.
+/// Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {}

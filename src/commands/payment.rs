@@ -17,7 +17,8 @@ Example:
 
 /// Runs a member of the payment group: holds, takes and gives back money
 ///
-/// Reads purchases, reservations and shipments; asks the payment provider; keeps the ledger. Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
+/// Reads purchases, reservations and shipments; asks the payment provider; keeps the ledger.
+/// Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {}

@@ -24,7 +24,7 @@ Example:
   counterflow provider-sandbox --set http.listen=127.0.0.1:12111 \\
     --set sandbox.dir=./counterflow-data/provider";
 
-/// Runs the provider sandbox: the payment provider's API and a carrier, on one machine
+/// Runs a payment provider and a carrier on one machine, with faults on request
 ///
 /// It listens on http.listen and keeps a synced journal in sandbox.dir: what it has answered, it
 /// still knows after a crash. With provider.key set, no other key is let in. Faults are begun with

@@ -22,7 +22,7 @@ Example:
 /// How long records that are under way may take at the end.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Publishes purchases as shops do: mixed schema versions, repeats, declines, poison
+/// Publishes purchases as shops do: mixed versions, repeats, declines, poison
 ///
 /// What is published is a function of the seed. What has to come of it is in the report that is
 /// printed at the end, and with --journal in a file for `counterflow audit`. Stock comes from

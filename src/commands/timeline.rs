@@ -13,7 +13,8 @@ Example:
 
 /// Runs a member of the timeline group: shows every fact of every purchase
 ///
-/// Reads every topic that is keyed by purchase; the storefront and `explain` read its tables. Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
+/// Reads every topic that is keyed by purchase; the storefront and `explain` read its tables.
+/// Waits for its database and its tables, and is stopped by SIGTERM or SIGINT.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {}

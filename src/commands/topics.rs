@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use runtime::kafka::admin::{Admin, Drift, TopicDeclaration};
 use serde_json::json;
@@ -95,7 +94,10 @@ fn declarations(config: &Config, asked: &Arguments) -> anyhow::Result<Vec<TopicD
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| Misuse(format!("--file {}: {error}", path.display())))?;
-    topics::read(&text, &config.topics).with_context(|| format!("read {}", path.display()))
+    topics::read(&text, &config.topics).map_err(|error| {
+        let error = anyhow::Error::new(error);
+        Misuse(format!("--file {}: {error:#}", path.display())).into()
+    })
 }
 
 fn missing(declared: &[TopicDeclaration], drift: &[Drift]) -> Vec<TopicDeclaration> {
