@@ -171,6 +171,7 @@ async fn of_group(
         parked: count(4),
         tasks: count(5),
         unpublished: count(6),
-        lag: end_of_all - read,
+        // The ends were read a moment earlier, and the group may be past them.
+        lag: (end_of_all - read).max(0),
     })
 }
