@@ -1,0 +1,141 @@
+//! Accepted is kept: every purchase on the topic is in every group, and everything that was
+//! acknowledged to whoever published it is on the topic.
+
+use super::Around;
+use crate::{
+    Group,
+    case::{Bought, Case},
+    report::{Promise, Report},
+    shard::{Shard, Standing},
+    witness::IntentRow,
+};
+
+const P: Promise = Promise::AcceptedIsKept;
+
+pub(crate) fn check(
+    purchase_id: &str,
+    case: &Case,
+    shard: &Shard,
+    around: &Around<'_>,
+    report: &mut Report,
+) {
+    if let Some(bought) = &case.bought {
+        report.count(P, "purchases on the topic", 1);
+        for group in Group::ALL {
+            in_group(purchase_id, case, bought, group, shard, around, report);
+        }
+    }
+    for contradiction in &case.contradictions {
+        report.count(P, "contradicting records", 1);
+        for group in Group::ALL
+            .into_iter()
+            .filter(|group| *group != Group::Timeline)
+        {
+            let standing = shard.standing(group, contradiction.at, around.books);
+            if standing == Standing::Read
+                && !shard.was_set_aside(group, contradiction.at)
+                && !case.excused.contains_key(&group)
+            {
+                let at = contradiction.at;
+                let what = format!(
+                    "{}@{} contradicts the first record, and {group} did not set it aside",
+                    at.topic, at.offset
+                );
+                report.breach(P, purchase_id, what);
+            }
+        }
+    }
+    if around.has_intents {
+        intents(purchase_id, case, report);
+    }
+}
+
+fn in_group(
+    purchase_id: &str,
+    case: &Case,
+    bought: &Bought,
+    group: Group,
+    shard: &Shard,
+    around: &Around<'_>,
+    report: &mut Report,
+) {
+    match shard.standing(group, bought.at, around.books) {
+        Standing::Unread => report.count(P, format!("not read yet by {group}"), 1),
+        Standing::SetAside(reason) => {
+            report.count(P, format!("set aside by {group}: {reason}"), 1);
+        }
+        Standing::Parked => report.count(P, format!("parked by {group}"), 1),
+        Standing::Read => match kept(case, group) {
+            Some(hash) if hash == bought.hash => report.count(P, format!("kept by {group}"), 1),
+            Some(_) => report.breach(
+                P,
+                purchase_id,
+                format!("{group} has another content than the first record on the topic"),
+            ),
+            None => report.breach(
+                P,
+                purchase_id,
+                format!("lost: {group} has read it and knows nothing of it"),
+            ),
+        },
+    }
+}
+
+/// The content of the purchase that a group keeps.
+fn kept(case: &Case, group: Group) -> Option<&str> {
+    match group {
+        Group::Payment => case.payment.as_ref()?.hash.as_deref(),
+        Group::Inventory => case.reservation.as_ref()?.1.as_deref(),
+        Group::Dispatch => case.dispatch.as_ref()?.hash.as_deref(),
+        Group::Analytics => case.counted.as_ref()?.0.as_deref(),
+        Group::Timeline => case.timeline.as_ref()?.hash.as_deref(),
+    }
+}
+
+fn intents(purchase_id: &str, case: &Case, report: &mut Report) {
+    let stands = |row: &IntentRow| match row.what.as_str() {
+        "cancellation" => case.requests.iter().any(|one| one.event_id == row.event_id),
+        _ => content_stands(case, row.hash.as_deref()),
+    };
+    for row in &case.intents {
+        report.count(P, format!("intents {}", row.outcome), 1);
+        let acknowledged = matches!(row.outcome.as_str(), "stored" | "spooled" | "accepted");
+        if acknowledged && !stands(row) {
+            let what = format!(
+                "lost: {} was {} and is not on the topic",
+                row.what, row.outcome
+            );
+            report.breach(P, purchase_id, what);
+        }
+        let only_refused = (case.intents.iter())
+            .filter(|other| other.hash == row.hash && other.event_id == row.event_id)
+            .all(|other| other.outcome == "refused");
+        if only_refused && row.what == "purchase" && stands(row) {
+            report.breach(
+                P,
+                purchase_id,
+                "it was refused and is on the topic all the same",
+            );
+        }
+    }
+    let intended = |hash: &str| {
+        let mut purchases = case.intents.iter().filter(|row| row.what == "purchase");
+        purchases.any(|row| row.hash.as_deref() == Some(hash))
+    };
+    let first = case.bought.iter().map(|bought| &bought.hash);
+    let later = case.contradictions.iter().map(|one| &one.hash);
+    for hash in first.chain(later) {
+        report.require(
+            intended(hash),
+            Promise::NothingInvented,
+            purchase_id,
+            || "on the topic, and nobody intended it".to_owned(),
+        );
+    }
+}
+
+fn content_stands(case: &Case, hash: Option<&str>) -> bool {
+    let first = case.bought.iter().map(|bought| bought.hash.as_str());
+    let later = case.contradictions.iter().map(|one| one.hash.as_str());
+    first.chain(later).any(|known| Some(known) == hash)
+}
