@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     commands::{
-        analytics, config, dead_letters, dispatch, explain, healthcheck, inventory, migrate,
+        analytics, audit, config, dead_letters, dispatch, explain, healthcheck, inventory, migrate,
         payment, provider_sandbox, schemas, simulate, stock, storefront, timeline, topics,
     },
     context::{ConfigurationFlags, Context},
@@ -45,6 +45,7 @@ enum Command {
     Timeline(timeline::Arguments),
     ProviderSandbox(provider_sandbox::Arguments),
     Simulate(simulate::Arguments),
+    Audit(audit::Arguments),
     Explain(explain::Arguments),
     DeadLetters(dead_letters::Arguments),
     Stock(stock::Arguments),
@@ -103,6 +104,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<End> {
         Command::Timeline(_) => timeline::run(context).await,
         Command::ProviderSandbox(_) => provider_sandbox::run(context).await,
         Command::Simulate(asked) => simulate::run(context, &asked).await,
+        Command::Audit(asked) => audit::run(context, &asked).await,
         Command::Explain(asked) => explain::run(context, &asked).await,
         Command::DeadLetters(asked) => dead_letters::run(context, asked).await,
         Command::Stock(asked) => stock::run(context, asked).await,

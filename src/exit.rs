@@ -8,7 +8,9 @@ use crate::config::Mistakes;
 pub const CODES: &str = "\
 Exit codes:
   0   done; a service that was told to stop has ended in order
-  1   done, and the answer is no: drift, an incompatible schema, not live, nothing known
+  1   done, and the answer is no: drift, an incompatible schema, not live, nothing known,
+      a broken promise
+  2   an audit could not look; it says nothing about the promises
   64  the command line or the configuration is wrong; every mistake is named
   70  it cannot go on; the reason is the last line on stderr
   75  a shutdown took longer than consumer.shutdown_timeout; nothing that was committed is lost
@@ -16,6 +18,8 @@ Exit codes:
 
 /// The command line or the configuration is wrong (`EX_USAGE`).
 pub const USAGE: u8 = crate::config::EXIT_CODE;
+/// An audit could not look.
+pub const UNSEEN: u8 = 2;
 /// It cannot go on (`EX_SOFTWARE`).
 pub const FATAL: u8 = 70;
 /// A shutdown took too long (`EX_TEMPFAIL`).
@@ -52,6 +56,9 @@ pub fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Mistakes>() || error.is::<Misuse>() {
         return USAGE;
     }
+    if error.is::<auditor::AuditError>() {
+        return UNSEEN;
+    }
     match error.downcast_ref::<RunError>() {
         Some(RunError::Configuration(_)) => USAGE,
         Some(RunError::ShutdownTimeout(_)) => SHUTDOWN_TIMEOUT,
@@ -75,6 +82,8 @@ mod tests {
         assert_eq!(code(&fatal.into()), FATAL);
         assert_eq!(code(&slow.into()), SHUTDOWN_TIMEOUT);
         assert_eq!(code(&wrong.into()), USAGE);
+        let unseen = auditor::AuditError::Topics("away".to_owned());
+        assert_eq!(code(&unseen.into()), UNSEEN);
         assert_eq!(code(&Misuse("--rate 0".to_owned()).into()), USAGE);
     }
 

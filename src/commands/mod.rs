@@ -1,6 +1,7 @@
 //! The commands, a file each: what they are asked, and what they do about it.
 
 pub(crate) mod analytics;
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod dispatch;
