@@ -1,5 +1,5 @@
 //! What README.md and ARCHITECTURE.md say of the code, held against the code: the table of settings,
-//! the names of metrics, and every file that they name.
+//! the names of metrics and commands, and every file that they name.
 //!
 //! `COUNTERFLOW_WRITE_README=1 cargo test --test documentation` writes the table of settings.
 
@@ -7,7 +7,11 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
-use counterflow::config::{SETTINGS, Shown};
+use clap::CommandFactory as _;
+use counterflow::{
+    cli::Cli,
+    config::{SETTINGS, Shown},
+};
 
 const BEGIN: &str = "<!-- settings: written from src/config/settings.rs -->\n";
 const END: &str = "<!-- end of settings -->\n";
@@ -114,6 +118,16 @@ fn registered() -> BTreeSet<String> {
         names.extend(metrics.map(str::to_owned));
     }
     names
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let readme = read("README.md");
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        let is_named = readme.contains(&format!("`{name}`"));
+        assert!(is_named, "README.md does not name {name}");
+    }
 }
 
 #[test]
