@@ -71,8 +71,10 @@ pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<
     let admin = Admin::connect(servers, &config.kafka.options.0)?;
     let mut created = Vec::new();
     let mut drift = admin.drift(&declared).await?;
-    if asked.action == Action::Apply {
-        created = admin.create(&missing(&declared, &drift)).await?;
+    let missing = missing(&declared, &drift);
+    // Kafka's client takes an empty list for a mistake.
+    if asked.action == Action::Apply && !missing.is_empty() {
+        created = admin.create(&missing).await?;
         drift.retain(|one| !matches!(one, Drift::Missing { topic } if created.contains(topic)));
     }
     if asked.json {

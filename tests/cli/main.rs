@@ -12,4 +12,5 @@ mod dead_letters;
 mod help;
 mod pipeline;
 mod probes;
+mod registry;
 mod topics;

@@ -58,3 +58,30 @@ fn replicas_that_could_never_be_in_sync_are_refused() {
         "{ended:?}"
     );
 }
+
+/// On services. A run without them leaves out what is named `real`.
+mod real {
+    use super::*;
+
+    #[test]
+    fn what_is_applied_is_as_declared_and_drift_is_named_with_both_values() {
+        let kafka = harness::kafka::Kafka::builder().start().unwrap();
+        let servers = harness::Broker::bootstrap(&kafka);
+        let settings = [("COUNTERFLOW__KAFKA__BOOTSTRAP_SERVERS", servers.as_str())];
+        let made = counterflow(&["topics", "apply", "--json"], &settings)
+            .code(0)
+            .json();
+        assert_eq!(made["created"].as_array().unwrap().len(), 10, "{made}");
+        assert_eq!(made["drift"], serde_json::json!([]));
+        let again = counterflow(&["topics", "apply", "--json"], &settings)
+            .code(0)
+            .json();
+        assert_eq!(again["created"], serde_json::json!([]));
+        let check = counterflow(&["topics", "check"], &settings).code(0).stdout;
+        assert_eq!(check, "10 topics as declared\n");
+        let other = [settings[0], ("COUNTERFLOW__TOPICS__PARTITIONS", "24")];
+        let drift = counterflow(&["topics", "apply"], &other).code(1).stdout;
+        let expected = "differs  shop.purchases.v1: 12 partitions, declared 24";
+        assert!(drift.contains(expected), "{drift}");
+    }
+}
