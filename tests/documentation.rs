@@ -121,12 +121,22 @@ fn registered() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readme_names_every_command() {
+fn the_readme_names_every_command_and_types_no_other() {
     let readme = read("README.md");
     for command in Cli::command().get_subcommands() {
         let name = command.get_name();
         let is_named = readme.contains(&format!("`{name}`"));
         assert!(is_named, "README.md does not name {name}");
+    }
+    for typed in readme.split("counterflow ").skip(1) {
+        let word = typed
+            .split(|c: char| !(c.is_ascii_lowercase() || c == '-'))
+            .next();
+        let Some(word) = word.filter(|word| !word.is_empty()) else {
+            continue;
+        };
+        let is_command = Cli::command().find_subcommand(word).is_some();
+        assert!(is_command, "README.md types `counterflow {word}`");
     }
 }
 
