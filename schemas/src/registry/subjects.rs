@@ -67,7 +67,11 @@ impl Registry {
         );
         match (answer.and_then(|answer| id_in(&answer)), kept) {
             (Ok(id), _) => self.pinned(schema, &subject, &digest, id),
-            (Err(RegistryError::Away(_)), Some(id)) => Ok(id),
+            (Err(RegistryError::Away(_)), Some(id)) => {
+                // Records that name it are read without asking, too.
+                self.memory().stands_for(SchemaName::Id(id), schema)?;
+                Ok(id)
+            }
             (Err(error), _) => Err(error),
         }
     }
@@ -89,9 +93,13 @@ impl Registry {
     /// [`RegistryError`].
     pub fn require_full_transitive(&self, schema: &'static Released) -> Result<(), RegistryError> {
         let path = format!("/config/{}", encoded(&schema.subject()));
-        self.http
-            .put(&path, &json!({ "compatibility": "FULL_TRANSITIVE" }))
-            .map(|_| ())
+        let rule = json!({ "compatibility": "FULL_TRANSITIVE" });
+        match self.http.put(&path, &rule) {
+            // Of two that set it at once, one is told that it exists; now it is changed, not made.
+            Err(RegistryError::Refused(_)) => self.http.put(&path, &rule),
+            other => other,
+        }
+        .map(|_| ())
     }
 
     /// Asks whether a schema may stand beside the versions that its subject has. A subject that
