@@ -9,7 +9,7 @@ ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check bench lint deny services
+.PHONY: help demo test check endurance bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -23,6 +23,11 @@ test: ## everything: lints, documentation, and the whole suite on real services
 
 check: ## the tests that need no service: seconds, for the inner loop
 	tools/test --no-services
+
+endurance: services ## 100000 purchases through the whole pipeline while everything is killed; COUNTERFLOW_PURCHASES=N for more
+	cargo build --workspace --locked --bin counterflow
+	COUNTERFLOW_PURCHASES=$${COUNTERFLOW_PURCHASES:-100000} cargo test --workspace --locked --test pipeline -- \
+	  --nocapture --exact real::pipeline::nothing_is_lost_doubled_or_invented_whatever_is_killed
 
 bench: services ## measures; how and against whom: bench/README.md
 	cargo build --release --workspace --locked --bin counterflow

@@ -19,6 +19,7 @@ pub mod broker;
 pub mod kafka;
 pub mod mock;
 pub mod postgres;
+pub mod probe;
 pub mod processes;
 pub mod proxy;
 pub mod records;
@@ -26,5 +27,6 @@ pub mod registry;
 
 pub use broker::Broker;
 pub use installed::python_clients;
+pub use ports::free as free_port;
 pub use processes::Processes;
 pub use wait::{eventually, within};

@@ -7,9 +7,12 @@ use std::net::{Ipv4Addr, TcpListener};
 /// Below Linux's default `ip_local_port_range` (32768 and up), above what services claim for good.
 const RANGE: std::ops::Range<u16> = 15_000..32_000;
 
-/// A port of loopback on which nothing listens now. Whoever binds it must be ready to lose the race to
-/// another test program and ask again: see [`crate::server::Server`].
-pub(crate) fn free() -> anyhow::Result<u16> {
+/// A port of loopback on which nothing listens now. Whoever binds it may lose the race to another test
+/// program, which is rare: the range is wide and the port drawn.
+///
+/// # Errors
+/// When none of a hundred drawn ports is free.
+pub fn free() -> anyhow::Result<u16> {
     let span = u128::from(RANGE.end - RANGE.start);
     for _ in 0..100 {
         let drawn = uuid::Uuid::new_v4().as_u128() % span;

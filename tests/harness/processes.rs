@@ -92,6 +92,19 @@ impl Processes {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self, name: &str, arguments: &[impl AsRef<OsStr>]) -> anyhow::Result<Process> {
+        self.start_with(name, arguments, &[])
+    }
+
+    /// Starts `counterflow <arguments>` with variables of its own, which go before those of all.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_with(
+        &self,
+        name: &str,
+        arguments: &[impl AsRef<OsStr>],
+        environment: &[(String, String)],
+    ) -> anyhow::Result<Process> {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(&self.folder);
         // What this shell happens to have set must not decide what a test does.
@@ -100,7 +113,9 @@ impl Processes {
                 command.env_remove(name);
             }
         }
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        for (name, value) in self.environment.iter().chain(environment) {
+            command.env(name, value);
+        }
         let log = self.folder.join(format!("{name}.log"));
         let server = Server::start(name, &mut command, &log, "KILL")?;
         Ok(Process { log, server })

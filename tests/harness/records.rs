@@ -65,6 +65,42 @@ pub fn read(
     Ok(records)
 }
 
+/// Where each partition of a topic ends now: the offset of the next record.
+///
+/// # Errors
+/// When the broker does not answer within the deadline.
+pub fn ends(bootstrap: &str, topics: &[&str], deadline: Duration) -> anyhow::Result<Vec<Ends>> {
+    let consumer: BaseConsumer = config(bootstrap).set("group.id", "onlooker").create()?;
+    let mut all = Vec::new();
+    for topic in topics {
+        let metadata = consumer.fetch_metadata(Some(topic), deadline)?;
+        let found = metadata.topics().first().map(|found| found.partitions());
+        let mut ends = Vec::new();
+        for partition in found.context("the broker names the topic")? {
+            let bounds = consumer.fetch_watermarks(topic, partition.id(), deadline);
+            ends.push(
+                bounds
+                    .with_context(|| format!("ask for the end of {topic}"))?
+                    .1,
+            );
+        }
+        all.push(Ends {
+            topic: (*topic).to_owned(),
+            next_offsets: ends,
+        });
+    }
+    Ok(all)
+}
+
+/// Where a topic ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ends {
+    /// The topic.
+    pub topic: String,
+    /// The offset of the next record, by partition.
+    pub next_offsets: Vec<i64>,
+}
+
 fn config(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap);

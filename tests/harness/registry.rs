@@ -57,10 +57,22 @@ impl Registry {
         })
     }
 
+    /// The loopback port, for a proxy in front of it.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address as a client of Confluent's registry takes it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+        self.url_at(self.port)
+    }
+
+    /// The same, through a proxy in front of it.
+    #[must_use]
+    pub fn url_at(&self, port: u16) -> String {
+        format!("http://127.0.0.1:{port}/apis/ccompat/v7")
     }
 
     /// Starts it again on the same port, empty, whether it runs, was killed or is stopped.

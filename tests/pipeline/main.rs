@@ -7,3 +7,4 @@ mod client_facts;
 mod in_process;
 mod real;
 mod stores;
+mod whole;

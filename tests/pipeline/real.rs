@@ -1,6 +1,11 @@
 //! What runs on real services, started by the harness.
 
 mod kafka;
+mod outages;
+mod pipeline;
 mod postgres;
 mod postgres_store;
+mod python;
 mod registry;
+mod registry_away;
+mod statements;

@@ -1,0 +1,36 @@
+//! Asking a process over HTTP from a test that is not asynchronous: what it answers, or that it does not.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::wait;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// The status and the body of an answer.
+///
+/// # Errors
+/// When there is none.
+pub fn get(url: &str) -> anyhow::Result<(u16, String)> {
+    wait::block_on(ask(|client| client.get(url))).with_context(|| format!("get {url}"))
+}
+
+/// Sends JSON; the status and the body of the answer.
+///
+/// # Errors
+/// When there is none.
+pub fn post(url: &str, body: &serde_json::Value) -> anyhow::Result<(u16, String)> {
+    wait::block_on(ask(|client| client.post(url).json(body))).with_context(|| format!("post {url}"))
+}
+
+async fn ask(
+    request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
+) -> anyhow::Result<(u16, String)> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(ANSWER_WITHIN)
+        .build()?;
+    let answer = request(&client).send().await?;
+    Ok((answer.status().as_u16(), answer.text().await?))
+}

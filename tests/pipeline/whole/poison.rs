@@ -1,0 +1,143 @@
+//! Every kind of record that nobody can read or act on: set aside by every group, as it came, for the
+//! reason that is right, and the records behind it flow.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use harness::records;
+use rand::{SeedableRng as _, rngs::StdRng};
+use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
+use schemas::topics;
+use simulator::poison::Poison;
+
+use super::{
+    members::{GROUPS, Pipeline},
+    quiet,
+    shop::{self, Counter, Place},
+};
+
+const DEADLINE: Duration = Duration::from_secs(90);
+const READ_WITHIN: Duration = Duration::from_secs(20);
+
+pub(crate) fn every_kind_is_set_aside_as_it_came(pipeline: &mut Pipeline) {
+    let counter = Counter::open(&pipeline.bootstrap);
+    counter.fill_shelves(1_000);
+    // Nearly all is poison at first: that alone must not stop a group here.
+    pipeline.set("consumer.dead_letter_share_max", "1");
+    pipeline.start_sandbox();
+    pipeline.start_all(1);
+    pipeline.until_shelves_are_full();
+
+    let mut random = StdRng::seed_from_u64(1);
+    let bases = shop::purchases(1, 3, Poison::kinds());
+    let poison: Vec<Poison> = (bases.iter().enumerate())
+        .map(|(which, base)| Poison::of(which, base, &mut random))
+        .collect();
+    let places = counter.publish(poison.iter().map(|one| one.record.clone()).collect());
+    let behind = shop::purchases(2, 2, 40);
+    let behind_at = counter.buy(&behind);
+    for (partition, _) in &places {
+        assert!(
+            behind_at.iter().any(|(other, _)| other == partition),
+            "behind each is a good one"
+        );
+    }
+
+    quiet::until_quiet(pipeline, DEADLINE);
+    pipeline.assert_running();
+
+    let expected: BTreeMap<Place, &Poison> = places.into_iter().zip(&poison).collect();
+    for (group, _) in GROUPS {
+        assert_kept_in_the_table(pipeline, group, &expected);
+        assert_told_on_the_topic(pipeline, group, &expected);
+    }
+    let query = "SELECT count(*) FROM purchases WHERE status = 'completed'";
+    let completed = pipeline.database.number("timeline", query).unwrap();
+    assert_eq!(
+        usize::try_from(completed).unwrap(),
+        behind.len(),
+        "what is behind them flows"
+    );
+}
+
+fn assert_kept_in_the_table(pipeline: &Pipeline, group: &str, expected: &BTreeMap<Place, &Poison>) {
+    let database = &pipeline.database;
+    let query = format!(
+        "SELECT partition, record_offset, topic, reason, payload IS NULL, {}, record_key IS NULL, \
+         {}, state FROM dead_letters",
+        database.hex("payload"),
+        database.hex("record_key"),
+    );
+    let rows = database.look(group, &query).unwrap();
+    assert_eq!(
+        rows.len(),
+        expected.len(),
+        "{group} has set aside each, and nothing else"
+    );
+    for row in rows {
+        let place = (row[0].parse().unwrap(), row[1].parse().unwrap());
+        let poison = expected[&place];
+        let (payload, key) = (&poison.record.payload, &poison.record.key);
+        let wanted = [
+            topics::PURCHASES,
+            poison.reason,
+            if payload.is_none() { "1" } else { "0" },
+            &hex(payload.as_deref()),
+            if key.is_none() { "1" } else { "0" },
+            &hex(key.as_deref()),
+            "set_aside",
+        ];
+        assert_eq!(row[2..], wanted, "{} in the table of {group}", poison.kind);
+    }
+}
+
+fn assert_told_on_the_topic(pipeline: &Pipeline, group: &str, expected: &BTreeMap<Place, &Poison>) {
+    let topic = format!("shop.{group}.dead-letters.v1");
+    let ends = records::ends(&pipeline.bootstrap, &[&topic], READ_WITHIN).unwrap();
+    let mut told = 0;
+    for partition in 0..ends[0].next_offsets.len() {
+        let partition = i32::try_from(partition).unwrap();
+        for record in records::read(&pipeline.bootstrap, &topic, partition, READ_WITHIN).unwrap() {
+            let header = |name: &str| header(&record, name);
+            let place = (
+                header("dlq.original.partition").parse().unwrap(),
+                header("dlq.original.offset").parse().unwrap(),
+            );
+            let poison = expected[&place];
+            assert_eq!(
+                header("dlq.error.code"),
+                poison.reason,
+                "{} of {group}",
+                poison.kind
+            );
+            assert_eq!(header("dlq.payload"), "whole");
+            assert_eq!(record.payload().map(<[u8]>::to_vec), poison.record.payload);
+            for (name, value) in &poison.record.headers {
+                let value = value.as_deref().unwrap_or_default();
+                assert_eq!(
+                    header(name).as_bytes(),
+                    value,
+                    "the header {name} came along"
+                );
+            }
+            told += 1;
+        }
+    }
+    assert_eq!(told, expected.len(), "{topic} tells of each once");
+}
+
+fn header(record: &OwnedMessage, name: &str) -> String {
+    let headers = record.headers().expect("a dead letter has headers");
+    let found = headers.iter().filter(|header| header.key == name).last();
+    let value = found.and_then(|header| header.value).unwrap_or_default();
+    String::from_utf8_lossy(value).into_owned()
+}
+
+fn hex(bytes: Option<&[u8]>) -> String {
+    bytes
+        .unwrap_or_default()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a text takes what is written");
+            text
+        })
+}

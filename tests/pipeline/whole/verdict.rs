@@ -1,0 +1,200 @@
+//! What must be true when everything is done, by SQL and by the provider's journal: independent of the
+//! auditor, so that a mistake of one is seen by the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sandbox::journal::{self, Kind};
+use simulator::{Plan, Report, action::Deed, shop::Shop};
+
+use super::members::Pipeline;
+
+/// How a purchase is kept by each group: the table, and which state ends it.
+const KEPT: [(&str, &str, &str); 5] = [
+    (
+        "payment",
+        "payments",
+        "state IN ('captured', 'voided', 'declined', 'refunded', 'capture_failed')",
+    ),
+    (
+        "inventory",
+        "reservations",
+        "state IN ('committed', 'released', 'rejected', 'expired')",
+    ),
+    (
+        "dispatch",
+        "dispatches",
+        "state IN ('handed_over', 'cancelled')",
+    ),
+    ("analytics", "counted_purchases", "basket IS NOT NULL"),
+    (
+        "timeline",
+        "purchases",
+        "status IN ('completed', 'cancelled', 'refunded', 'payment_overdue')",
+    ),
+];
+
+type Ids = BTreeSet<String>;
+
+/// Asserts that every purchase of a simulated run had its effects, once each, and nothing else had any.
+pub(crate) fn assert_single_effects(
+    pipeline: &Pipeline,
+    plan: &Plan,
+    report: &Report,
+    filled: i64,
+) {
+    let bought = bought(plan);
+    assert_everything_was_stored(report);
+    for (group, table, is_ended) in KEPT {
+        let query = format!("SELECT purchase_id FROM {table} WHERE content_hash IS NOT NULL");
+        let kept: Vec<String> = pipeline.database.column(group, &query).unwrap();
+        assert_eq!(
+            kept.len(),
+            bought.len(),
+            "{group} keeps as many purchases as were made"
+        );
+        let kept: Ids = kept.into_iter().collect();
+        assert_eq!(
+            difference(&kept, &bought),
+            Vec::<&String>::new(),
+            "{group} keeps these alone"
+        );
+        let query = format!("SELECT count(*) FROM {table}");
+        let all = pipeline.database.number(group, &query).unwrap();
+        assert_eq!(
+            usize::try_from(all).unwrap(),
+            bought.len(),
+            "{group} invented none"
+        );
+        let query = format!("SELECT purchase_id FROM {table} WHERE NOT ({is_ended})");
+        let unended = pipeline.database.column(group, &query).unwrap();
+        assert_eq!(
+            unended,
+            Vec::<String>::new(),
+            "{group} has brought all to an end"
+        );
+    }
+    assert_money_and_goods_agree(pipeline);
+    assert_stock_is_what_was_not_sold(pipeline, filled);
+    assert_windows_hold_every_purchase_once(pipeline, bought.len());
+    assert_poison_was_set_aside(pipeline, report);
+}
+
+/// Every purchase of the plan is valid, whatever became of it.
+fn bought(plan: &Plan) -> Ids {
+    let purchase_id = |action: simulator::action::Action| match action.deed {
+        Deed::Buy { purchase, .. } => Some(purchase.purchase_id),
+        Deed::Cancel { .. } | Deed::Poison(_) => None,
+    };
+    Shop::new(plan).filter_map(purchase_id).collect()
+}
+
+fn assert_everything_was_stored(report: &Report) {
+    let all = BTreeMap::from([("stored".to_owned(), report.actions)]);
+    assert_eq!(
+        report.outcomes, all,
+        "every action of the shops is on its topic"
+    );
+}
+
+/// The provider and the carrier did once what the groups say that they did.
+fn assert_money_and_goods_agree(pipeline: &Pipeline) {
+    let mut done: BTreeMap<Kind, Vec<(String, i64)>> = BTreeMap::new();
+    for entry in journal::read(pipeline.journal()).unwrap() {
+        let entry = entry.unwrap();
+        let purchase_id = entry
+            .purchase_id
+            .expect("the pipeline names the purchase of each call");
+        done.entry(entry.kind)
+            .or_default()
+            .push((purchase_id, entry.amount_minor));
+    }
+    let ids = |kind: Kind| -> Ids {
+        let entries = done.get(&kind).map_or(&[][..], Vec::as_slice);
+        let ids: Ids = entries
+            .iter()
+            .map(|(purchase_id, _)| purchase_id.clone())
+            .collect();
+        assert_eq!(
+            ids.len(),
+            entries.len(),
+            "{kind:?} happened once per purchase"
+        );
+        ids
+    };
+    let of = |group: &str, table: &str, states: &str| -> Ids {
+        let query = format!("SELECT purchase_id FROM {table} WHERE state IN ({states})");
+        pipeline
+            .database
+            .column(group, &query)
+            .unwrap()
+            .into_iter()
+            .collect()
+    };
+    let handed_over = ids(Kind::HandedOver);
+    let captured = ids(Kind::Captured);
+    ids(Kind::Authorised);
+    assert!(!captured.is_empty(), "something was sold");
+    assert_eq!(of("dispatch", "dispatches", "'handed_over'"), handed_over);
+    assert_eq!(of("inventory", "reservations", "'committed'"), handed_over);
+    assert_eq!(
+        of("payment", "payments", "'captured', 'refunded'"),
+        captured
+    );
+    assert_eq!(
+        captured, handed_over,
+        "all that left was paid, and nothing else was"
+    );
+    assert_eq!(of("payment", "payments", "'refunded'"), ids(Kind::Refunded));
+    let taken: i64 = done[&Kind::Captured]
+        .iter()
+        .map(|(_, amount_minor)| amount_minor)
+        .sum();
+    let query = "SELECT sum(card_minor) FROM payments WHERE captured_at IS NOT NULL";
+    assert_eq!(pipeline.database.number("payment", query).unwrap(), taken);
+}
+
+fn assert_stock_is_what_was_not_sold(pipeline: &Pipeline, filled: i64) {
+    let query = format!(
+        "SELECT sku, on_hand, reserved FROM stock WHERE reserved <> 0 OR on_hand <> {filled} - (\
+         SELECT coalesce(sum(quantity), 0) FROM reservation_lines JOIN reservations \
+         USING (purchase_id) WHERE state = 'committed' AND reservation_lines.sku = stock.sku)"
+    );
+    let wrong = pipeline.database.look("inventory", &query).unwrap();
+    assert_eq!(wrong, Vec::<Vec<String>>::new(), "sku, on hand, reserved");
+}
+
+fn assert_windows_hold_every_purchase_once(pipeline: &Pipeline, count: usize) {
+    let query = "SELECT size_micros, sum(purchases) FROM windows GROUP BY size_micros";
+    let sums = pipeline.database.look("analytics", query).unwrap();
+    assert!(!sums.is_empty());
+    for sum in sums {
+        assert_eq!(
+            sum[1],
+            count.to_string(),
+            "purchases in all windows of {} us",
+            sum[0]
+        );
+    }
+}
+
+/// Poison and contradictions, and nothing else, are among the dead letters of every group.
+fn assert_poison_was_set_aside(pipeline: &Pipeline, report: &Report) {
+    let conflicts = report.by_kind.get("conflict").copied().unwrap_or_default();
+    for (group, ..) in KEPT {
+        let mut expected = report.expected_reasons.clone();
+        // The timeline shows a contradiction as an entry of its own.
+        if conflicts > 0 && group != "timeline" {
+            expected.insert("conflicting_duplicate".to_owned(), conflicts);
+        }
+        let query = "SELECT reason, count(*) FROM dead_letters GROUP BY reason";
+        let found = pipeline.database.look(group, query).unwrap();
+        let found: BTreeMap<String, u64> = (found.into_iter())
+            .map(|row| (row[0].clone(), row[1].parse().unwrap()))
+            .collect();
+        assert_eq!(found, expected, "dead letters of {group}");
+    }
+}
+
+fn difference<'a>(one: &'a Ids, other: &'a Ids) -> Vec<&'a String> {
+    one.symmetric_difference(other).take(20).collect()
+}
