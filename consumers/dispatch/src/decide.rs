@@ -135,10 +135,11 @@ fn learn_purchase(row: &mut Dispatch, purchase: &Purchase) -> Result<Decision, R
 fn learn_cancellation(row: &mut Dispatch, request: &CancellationRequested) -> Decision {
     match row.state {
         State::HandingOver | State::HandedOver => Decision::Ignored("too_late"),
-        State::Waiting | State::Requested | State::Cancelled => {
-            if row.cancellation_by.is_some() {
-                return Decision::Duplicate;
-            }
+        _ if row.cancellation_by.is_some() => Decision::Duplicate,
+        // It may have come too late before the carrier refused: the second delivery of a request
+        // that was not written down must not be written down either.
+        State::Cancelled => Decision::Ignored("already_cancelled"),
+        State::Waiting | State::Requested => {
             row.cancellation_by = Some(request.event_id.clone());
             Decision::Applied
         }
