@@ -2,6 +2,7 @@
 //! still. It is copied for every experiment.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
@@ -217,15 +218,38 @@ impl World {
             .unwrap();
     }
 
+    /// Copies a folder of which nobody writes any more. Connections are closed by threads of their
+    /// own, and the last one folds its log into the database and removes it: a copy during which a
+    /// file came or went is taken again.
+    fn copy_settled(from: &Path, to: &Path) {
+        let names = || -> BTreeSet<std::ffi::OsString> {
+            let files = fs::read_dir(from).unwrap();
+            files.map(|file| file.unwrap().file_name()).collect()
+        };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            assert!(
+                Instant::now() < deadline,
+                "{} does not settle",
+                from.display()
+            );
+            drop(fs::remove_dir_all(to));
+            fs::create_dir_all(to).unwrap();
+            let before = names();
+            let copied = before
+                .iter()
+                .all(|name| fs::copy(from.join(name), to.join(name)).is_ok());
+            if copied && before == names() {
+                return;
+            }
+        }
+    }
+
     /// A copy of everything but the topics.
     pub(crate) fn copy(&self) -> Copy {
         let folder = tempfile::tempdir().unwrap();
         for part in ["stores", "provider"] {
-            fs::create_dir_all(folder.path().join(part)).unwrap();
-            for file in fs::read_dir(self.folder.path().join(part)).unwrap() {
-                let file = file.unwrap();
-                fs::copy(file.path(), folder.path().join(part).join(file.file_name())).unwrap();
-            }
+            Self::copy_settled(&self.folder.path().join(part), &folder.path().join(part));
         }
         fs::copy(
             self.folder.path().join("intents"),
