@@ -54,10 +54,8 @@ impl Shard {
     /// The shard as it was found, and what it has to publish again.
     #[must_use]
     pub(crate) fn take(found: Found) -> (Self, Vec<JournalEntry>) {
-        let mut outbox = Outbox::new(found.next_sequence, found.published_sequence);
-        for entry in &found.unpublished {
-            outbox.published(entry.sequence);
-        }
+        let unpublished = found.unpublished.iter().map(|entry| entry.sequence);
+        let outbox = Outbox::stored(found.next_sequence, found.published_sequence, unpublished);
         let mut tasks = TaskQueue::default();
         tasks.loaded(found.tasks, found.more_tasks);
         let mut parked = ParkedKeys::default();
