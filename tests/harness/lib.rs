@@ -14,6 +14,7 @@ mod installed;
 mod ports;
 mod reaper;
 mod server;
+pub mod strange;
 
 pub mod broker;
 pub mod kafka;

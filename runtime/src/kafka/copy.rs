@@ -2,19 +2,12 @@
 
 use std::sync::Arc;
 
-use rdkafka::{
-    Message,
-    message::{BorrowedMessage, Headers as _},
-};
+use rdkafka::{Message, message::BorrowedMessage};
 
-use crate::record::{Coordinates, Headers, Record};
+use super::headers::headers;
+use crate::record::{Coordinates, Record};
 
 pub(super) fn record(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Record {
-    let headers = message.headers().map(|headers| {
-        let all = headers.iter();
-        all.map(|one| (one.key.to_owned(), one.value.map(<[u8]>::to_vec)))
-            .collect()
-    });
     Record {
         at: Coordinates {
             topic,
@@ -23,7 +16,7 @@ pub(super) fn record(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Record {
         },
         key: message.key().map(<[u8]>::to_vec),
         payload: message.payload().map(<[u8]>::to_vec),
-        headers: Headers(headers.unwrap_or_default()),
+        headers: headers(message),
         timestamp_micros: message
             .timestamp()
             .to_millis()

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod copy;
+mod headers;
 pub mod in_process;
 mod options;
 mod poll;

@@ -1,7 +1,6 @@
 //! The ids of topics: a topic that was deleted and created again has the same name and another id.
 //!
-//! rdkafka does not wrap this call, so these lines speak to librdkafka themselves. Nothing else in
-//! this crate is unsafe.
+//! rdkafka does not wrap this call, so these lines speak to librdkafka themselves.
 #![expect(
     unsafe_code,
     reason = "DescribeTopics is not wrapped by rdkafka; see the module"

@@ -57,7 +57,7 @@ fn nothing_is_lost_doubled_or_invented_while_members_are_killed() {
     let endurance = Endurance {
         actions: 500,
         rate: Some(50.0),
-        kill_every: Duration::from_millis(900),
+        kill_every: Duration::from_secs(3),
         // The in-process cluster does not know it.
         has_static_members: false,
         deadline: Duration::from_secs(120),
@@ -77,6 +77,11 @@ fn nothing_is_lost_doubled_or_invented_while_members_are_killed() {
 #[test]
 fn every_kind_of_poison_is_set_aside_as_it_came_and_what_is_behind_it_flows() {
     poison::every_kind_is_set_aside_as_it_came(&mut machine().pipeline);
+}
+
+#[test]
+fn a_header_whose_name_is_no_text_stops_nothing() {
+    poison::a_header_whose_name_is_no_text_stops_nothing(&mut machine().pipeline);
 }
 
 #[test]

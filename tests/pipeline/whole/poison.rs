@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
-use harness::records;
+use harness::{records, strange};
 use rand::{SeedableRng as _, rngs::StdRng};
 use rdkafka::message::{Headers as _, Message as _, OwnedMessage};
 use schemas::topics;
@@ -57,6 +57,31 @@ pub(crate) fn every_kind_is_set_aside_as_it_came(pipeline: &mut Pipeline) {
         behind.len(),
         "what is behind them flows"
     );
+}
+
+/// What others write into a header says nothing of the purchase.
+pub(crate) fn a_header_whose_name_is_no_text_stops_nothing(pipeline: &mut Pipeline) {
+    let counter = Counter::open(&pipeline.bootstrap);
+    counter.fill_shelves(1_000);
+    pipeline.start_sandbox();
+    pipeline.start_all(1);
+    pipeline.until_shelves_are_full();
+
+    let bought = shop::purchases(1, 3, 5);
+    for purchase in &bought[..2] {
+        let record = counter.record(purchase, 3);
+        let (key, payload) = (record.key.unwrap(), record.payload.unwrap());
+        let name = c"\xff\xfe";
+        strange::write(&pipeline.bootstrap, &record.topic, &key, &payload, name).unwrap();
+    }
+    counter.buy(&bought[2..]);
+
+    quiet::until_quiet(pipeline, DEADLINE);
+    pipeline.assert_running();
+    let query = "SELECT count(*) FROM purchases WHERE status = 'completed'";
+    let completed = pipeline.database.number("timeline", query).unwrap();
+    assert_eq!(usize::try_from(completed).unwrap(), bought.len());
+    pipeline.succeed(&["audit"]);
 }
 
 fn assert_kept_in_the_table(pipeline: &Pipeline, group: &str, expected: &BTreeMap<Place, &Poison>) {
