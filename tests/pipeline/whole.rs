@@ -4,6 +4,7 @@
 
 pub(crate) mod database;
 pub(crate) mod endurance;
+pub(crate) mod kills;
 pub(crate) mod members;
 pub(crate) mod poison;
 pub(crate) mod quiet;

@@ -38,7 +38,7 @@ fn nothing_is_lost_doubled_or_invented_whatever_is_killed() {
     let endurance = Endurance {
         actions,
         rate: (actions <= PACED).then_some(actions as f64 / PACE_SECONDS),
-        kill_every: Duration::from_millis(1_500),
+        kill_every: Duration::from_secs(3),
         has_static_members: true,
         deadline: Duration::from_secs(180 + actions / 100),
     };
@@ -60,5 +60,10 @@ fn nothing_is_lost_doubled_or_invented_whatever_is_killed() {
         at: 0.75,
         make: Box::new(Pipeline::kill_sandbox),
     };
-    endurance.run(&mut pipeline, vec![broker, database, provider]);
+    let storefront = |at: f64| Disturbance {
+        at,
+        make: Box::new(Pipeline::kill_storefront),
+    };
+    let all = vec![broker, storefront(0.3), database, storefront(0.6), provider];
+    endurance.run(&mut pipeline, all);
 }

@@ -2,12 +2,14 @@
 //! members of every group are killed and started again until the last purchase is read, whatever else the
 //! caller disturbs meanwhile, and afterwards each purchase has had its effects once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::within;
+use sandbox::{Faults, Shares};
 use simulator::{Plan, Report};
 
 use super::{
+    kills::Kills,
     members::{GROUPS, Pipeline},
     quiet,
     shop::{Counter, now},
@@ -26,11 +28,11 @@ pub(crate) struct Endurance {
     pub(crate) actions: u64,
     /// Actions per second; as fast as they are taken without.
     pub(crate) rate: Option<f64>,
-    /// A member, another each time, is killed so often.
+    /// In every group a member is killed so often, and not before the group has recovered from the last.
     pub(crate) kill_every: Duration,
     /// Whether one member of each group has a static membership.
     pub(crate) has_static_members: bool,
-    /// How long reading the purchases, and then finishing, may take.
+    /// How long it may take.
     pub(crate) deadline: Duration,
 }
 
@@ -46,7 +48,9 @@ impl Endurance {
         let plan = self.plan();
         let counter = Counter::open(&pipeline.bootstrap);
         counter.fill_shelves(FILLED);
+        pipeline.set_faults(&faults());
         pipeline.start_sandbox();
+        let storefront = pipeline.start_storefront();
         self.start(pipeline);
         for which in 0..pipeline.members.len() {
             pipeline.until_ready(which);
@@ -54,11 +58,10 @@ impl Endurance {
         pipeline.until_shelves_are_full();
         let journal = pipeline.file("intents");
         let report = std::thread::scope(|scope| {
-            let publishing = scope.spawn(|| counter.simulate(&plan, journal));
-            self.disturb(pipeline, disturbances);
+            let publishing = scope.spawn(|| counter.simulate(&plan, &storefront, journal));
+            self.disturb(pipeline, disturbances, &|| publishing.is_finished());
             publishing.join().expect("the shops publish to the end")
         });
-        quiet::until_quiet(pipeline, self.deadline);
         pipeline.assert_running();
         self.report(&report);
         verdict::assert_single_effects(pipeline, &plan, &report, FILLED);
@@ -87,6 +90,7 @@ impl Endurance {
         let mut plan = Plan::new(7, now());
         plan.count = Some(self.actions);
         plan.rate = self.rate;
+        plan.shares.http = 0.2;
         plan.shares.duplicates = 0.05;
         plan.shares.conflicts = 0.005;
         plan.shares.poison = 0.01;
@@ -95,47 +99,78 @@ impl Endurance {
         plan
     }
 
-    /// Kills and disturbs until every group has read the last purchase, and has lost a member.
-    fn disturb(&self, pipeline: &mut Pipeline, mut disturbances: Vec<Disturbance<'_>>) {
-        let actions = i64::try_from(self.actions).unwrap();
+    /// Kills and disturbs to the end: until everything that the shops sold is done with, and every group has
+    /// lost a member.
+    fn disturb(
+        &self,
+        pipeline: &mut Pipeline,
+        mut disturbances: Vec<Disturbance<'_>>,
+        are_shops_closed: &dyn Fn() -> bool,
+    ) {
         disturbances.sort_by(|one, other| other.at.total_cmp(&one.at));
-        let (mut kills, mut next, mut read) = (Vec::new(), 0, 0);
-        let mut killed_at = Instant::now();
-        let done = within(self.deadline, "every group has read every purchase", || {
+        let mut kills = Kills::new(self.kill_every);
+        let (mut read, mut left) = (0, String::new());
+        let done = within(self.deadline, "everything is done", || {
             // A database that is away is asked again.
             read = quiet::purchases_read(pipeline).unwrap_or(read);
             let share = f64::from(u32::try_from(read).unwrap()) / self.actions as f64;
             if disturbances.last().is_some_and(|due| share >= due.at) {
                 (disturbances.pop()?.make)(pipeline);
             }
-            if killed_at.elapsed() >= self.kill_every
-                && let Some(which) = killable(pipeline, next)
-            {
-                pipeline.kill_and_restart(which);
-                kills.push(pipeline.members[which].group);
-                (next, killed_at) = (which + 1, Instant::now());
+            kills.go_on(pipeline);
+            if !are_shops_closed() || !disturbances.is_empty() || !kills.has_met_every_group() {
+                return None;
             }
-            let all_lost_one = GROUPS.iter().all(|(group, _)| kills.contains(group));
-            (read >= actions && disturbances.is_empty() && all_lost_one).then_some(())
+            left = quiet::left(pipeline);
+            left.is_empty().then_some(())
         });
         if let Err(late) = done {
-            panic!("{late}; read {read} of {actions}; killed {kills:?}");
+            let actions = self.actions;
+            panic!("{late}; read {read} of {actions}; left: {left}; {kills:?}");
         }
-        eprintln!("endurance: {} members killed", kills.len());
+        eprintln!("endurance: members killed: {kills:?}");
     }
 
     fn report(&self, report: &Report) {
         eprintln!(
-            "endurance: {} actions, {:?}, {} cancellations, {:?} poison",
-            report.actions, report.by_kind, report.cancellations, report.expected_reasons
+            "endurance: {} actions, {:?}, {} cancellations, {:?} poison, {:?}",
+            report.actions,
+            report.by_kind,
+            report.cancellations,
+            report.expected_reasons,
+            report.outcomes
         );
     }
 }
 
-/// The next member whose group has recovered from its last kill: one that is killed before would never
-/// get to work.
-fn killable(pipeline: &Pipeline, next: usize) -> Option<usize> {
-    let count = pipeline.members.len();
-    let mut in_turn = (0..count).map(|step| (next + step) % count);
-    in_turn.find(|which| pipeline.is_group_ready(*which))
+/// Of a thousand requests, how many go wrong, whatever is asked for. A time-out is longer than a task may
+/// take, so that its outcome is not known.
+fn faults() -> Faults {
+    let of_all = Shares {
+        timeout_per_mille: 5,
+        timeout_ms: 4_000,
+        lost_reply_per_mille: 20,
+        late_per_mille: 5,
+        late_ms: 1_000,
+        error_before_effect_per_mille: 20,
+        too_many_requests_per_mille: 10,
+        unavailable_per_mille: 10,
+        reset_per_mille: 20,
+        ..Shares::default()
+    };
+    let of_payments = Shares {
+        error_after_effect_per_mille: 10,
+        ..of_all.clone()
+    };
+    Faults {
+        seed: 7,
+        authorise: of_payments.clone(),
+        capture: of_payments.clone(),
+        void: of_payments.clone(),
+        refund: of_payments,
+        retrieve: of_all.clone(),
+        search: of_all.clone(),
+        hand_over: of_all,
+        ..Faults::default()
+    }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Pipeline {
     pub(crate) members: Vec<Member>,
     sandbox: Option<Process>,
     sandbox_port: u16,
+    storefront: Option<Process>,
+    storefront_port: u16,
     commands: u32,
     // Last: its folder goes when nothing writes to it any more.
     processes: Processes,
@@ -64,12 +66,15 @@ impl Pipeline {
     pub(crate) fn new(bootstrap: String, database: Database) -> Self {
         let processes = Processes::new().unwrap();
         let sandbox_port = free_port().unwrap();
+        let storefront_port = free_port().unwrap();
         let mut pipeline = Self {
             bootstrap: bootstrap.clone(),
             database: database.clone(),
             members: Vec::new(),
             sandbox: None,
             sandbox_port,
+            storefront: None,
+            storefront_port,
             commands: 0,
             processes,
         };
@@ -83,6 +88,8 @@ impl Pipeline {
         pipeline.set("carrier.url", &sandbox);
         let journal = pipeline.journal();
         pipeline.set("sandbox.dir", &journal.display().to_string());
+        let spool = pipeline.file("spool");
+        pipeline.set("spool.dir", &spool.display().to_string());
         pipeline
     }
 
@@ -145,6 +152,34 @@ impl Pipeline {
         self.start_sandbox();
     }
 
+    /// Lets the provider and the carrier go wrong as often as `faults` says, from their next start on.
+    pub(crate) fn set_faults(&mut self, faults: &sandbox::Faults) {
+        let file = self.file("faults.json");
+        std::fs::write(&file, serde_json::to_vec(faults).unwrap()).unwrap();
+        self.set("sandbox.faults", &file.display().to_string());
+    }
+
+    /// Starts the storefront: where it is.
+    pub(crate) fn start_storefront(&mut self) -> String {
+        let address = format!("127.0.0.1:{}", self.storefront_port);
+        let own = [own("http.listen", &address)];
+        let mut process = self
+            .processes
+            .start_with("storefront", &["storefront"], &own)
+            .unwrap();
+        process
+            .until(SOON, || std::net::TcpStream::connect(&address).is_ok())
+            .unwrap();
+        self.storefront = Some(process);
+        format!("http://{address}")
+    }
+
+    /// Kills the storefront and starts it again on its spool.
+    pub(crate) fn kill_storefront(&mut self) {
+        self.storefront = None;
+        self.start_storefront();
+    }
+
     /// Starts one more member of a group, with settings of its own.
     pub(crate) fn start(&mut self, group: &'static str, settings: &[(&str, &str)]) -> usize {
         let number = self
@@ -179,8 +214,11 @@ impl Pipeline {
         }
     }
 
-    /// Kills a member with SIGKILL and starts it again.
-    pub(crate) fn kill_and_restart(&mut self, which: usize) {
+    /// Kills one of a group's members, by its place among them, with SIGKILL, and starts it again.
+    pub(crate) fn kill_and_restart(&mut self, group: &str, place: usize) {
+        let members = self.members.iter().enumerate();
+        let mut of_group = members.filter(|(_, member)| member.group == group);
+        let (which, _) = of_group.nth(place).expect("the group has so many members");
         let member = &mut self.members[which];
         assert!(
             member.process.is_running(),
@@ -229,9 +267,8 @@ impl Pipeline {
             .unwrap();
     }
 
-    /// Whether every member of a member's group is assigned its share.
-    pub(crate) fn is_group_ready(&self, which: usize) -> bool {
-        let group = self.members[which].group;
+    /// Whether every member of a group is assigned its share.
+    pub(crate) fn is_group_ready(&self, group: &str) -> bool {
         let mut of_group = self.members.iter().filter(|member| member.group == group);
         of_group.all(|member| answers_ok(member.port, "readyz"))
     }

@@ -40,18 +40,22 @@ const WORDS: [&str; 4] = [
 pub(crate) fn until_quiet(pipeline: &Pipeline, deadline: Duration) {
     let mut last = String::new();
     let done = wait::within(deadline, "the pipeline is quiet", || {
-        last = match unfinished(pipeline) {
-            Ok(None) => return Some(()),
-            Ok(Some(left)) => left,
-            Err(error) => format!("{error:#}"),
-        };
-        None
+        last = left(pipeline);
+        last.is_empty().then_some(())
     });
     if let Err(late) = done {
         let waiting: Vec<String> = (pipeline.members.iter())
             .map(|member| format!("{}: {}", member.name, member.waits_for()))
             .collect();
         panic!("{late}; left: {last}\nwaiting: {}", waiting.join("\n"));
+    }
+}
+
+/// What is left to do, or why that is not known now; empty when nothing is.
+pub(crate) fn left(pipeline: &Pipeline) -> String {
+    match unfinished(pipeline) {
+        Ok(left) => left.unwrap_or_default(),
+        Err(error) => format!("{error:#}"),
     }
 }
 

@@ -94,12 +94,17 @@ impl Counter {
         self.publish(catalogue::stocked_skus().map(received).collect());
     }
 
-    /// Runs the simulated shops to the end of a plan.
-    pub(crate) fn simulate(&self, plan: &Plan, journal: std::path::PathBuf) -> Report {
+    /// Runs the simulated shops to the end of a plan, in part through a storefront.
+    pub(crate) fn simulate(
+        &self,
+        plan: &Plan,
+        storefront: &str,
+        journal: std::path::PathBuf,
+    ) -> Report {
         let ways = Ways {
             publisher: Arc::clone(&self.publisher),
             encoder: self.encoder.clone(),
-            storefront: None,
+            storefront: Some(storefront.to_owned()),
             journal: Some(journal),
             shows_progress: false,
         };
