@@ -2,14 +2,17 @@
 
 pub mod admin;
 mod copy;
+mod flow;
 mod headers;
 pub mod in_process;
 mod options;
 mod poll;
 mod publisher;
+mod rebalance;
 pub mod scan;
 mod topic_id;
 
+pub(crate) use flow::lane_of;
 pub use options::{OWNED_OPTIONS, OptionRefused, check_options};
-pub(crate) use poll::{Command, PollEvent, PollThread, lane_of};
+pub(crate) use poll::{Command, PollEvent, PollThread};
 pub(crate) use publisher::Publisher;
