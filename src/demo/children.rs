@@ -15,9 +15,12 @@ use super::{
     show::Show,
     world::{GROUPS, World, free_address},
 };
+use crate::shutdown;
 
 /// How long a child may take to answer its probe.
 const READY_MAX: Duration = Duration::from_secs(60);
+/// How long one question may take.
+const PROBE_MAX: Duration = Duration::from_secs(1);
 /// How often a child may end by itself before the demo gives up.
 const CRASHES_MAX: u32 = 5;
 
@@ -27,13 +30,13 @@ struct Pipeline {
     log: PathBuf,
     environment: Vec<(String, String)>,
     process: Child,
-    kills: u32,
     crashes: u32,
 }
 
 /// All children.
 pub(super) struct Children {
     all: Vec<Pipeline>,
+    client: reqwest::Client,
 }
 
 impl Children {
@@ -66,26 +69,23 @@ impl Children {
                 log,
                 environment,
                 process,
-                kills: 0,
                 crashes: 0,
             });
         }
-        let children = Self { all };
+        let children = Self {
+            all,
+            client: reqwest::Client::new(),
+        };
         children.until_live().await?;
         Ok(children)
     }
 
     async fn until_live(&self) -> Result<()> {
-        let client = reqwest::Client::new();
         let deadline = Instant::now() + READY_MAX;
         for child in &self.all {
             let url = format!("http://{}/livez", child.admin);
             loop {
-                let answer = client
-                    .get(&url)
-                    .timeout(Duration::from_secs(1))
-                    .send()
-                    .await;
+                let answer = self.client.get(&url).timeout(PROBE_MAX).send().await;
                 if answer.is_ok_and(|answer| answer.status().is_success()) {
                     break;
                 }
@@ -102,16 +102,26 @@ impl Children {
         Ok(())
     }
 
+    /// What the storefront has accepted and Kafka does not have yet; none while it does not answer.
+    pub(super) async fn spooled_bytes(&self) -> Option<u64> {
+        let storefront = self.all.iter().find(|child| child.name == "storefront")?;
+        let url = format!("http://{}/status", storefront.admin);
+        let answer = self.client.get(&url).timeout(PROBE_MAX).send().await.ok()?;
+        let status: serde_json::Value = answer.json().await.ok()?;
+        status["spool_bytes"].as_u64()
+    }
+
     pub(super) fn names(&self) -> Vec<&'static str> {
         self.all.iter().map(|child| child.name).collect()
     }
 
-    pub(super) fn logs(&self) -> impl Iterator<Item = &PathBuf> {
-        self.all.iter().map(|child| &child.log)
+    /// Where each answers probes and shows its metrics.
+    pub(super) fn admin_addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        self.all.iter().map(|child| (child.name, child.admin))
     }
 
-    pub(super) fn kills(&self) -> u32 {
-        self.all.iter().map(|child| child.kills).sum()
+    pub(super) fn logs(&self) -> impl Iterator<Item = &PathBuf> {
+        self.all.iter().map(|child| &child.log)
     }
 
     /// Kills a process of a kind with SIGKILL, as it is, and starts it again.
@@ -124,7 +134,6 @@ impl Children {
             .kill()
             .await
             .with_context(|| format!("kill {name}"))?;
-        child.kills += 1;
         child.process = spawn(child.name, &child.environment, &child.log)?;
         Ok(())
     }
@@ -150,11 +159,6 @@ impl Children {
             child.process = spawn(child.name, &child.environment, &child.log)?;
         }
         Ok(())
-    }
-
-    /// Waits until positions and watermarks that are written lazily are written.
-    pub(super) async fn settle(&self) {
-        tokio::time::sleep(Duration::from_secs(2)).await;
     }
 
     /// Ends all of them as an orchestrator would: SIGTERM, and after a grace period SIGKILL.
@@ -187,7 +191,9 @@ fn spawn(name: &str, environment: &[(String, String)], log: &PathBuf) -> Result<
     Command::new(std::env::current_exe()?)
         .arg(name)
         .envs(environment.iter().map(|(key, value)| (key, value)))
-        .stdin(Stdio::null())
+        // The pipe closes when the demo is gone, however it ended: no child outlives its cluster.
+        .env(shutdown::ENDS_WITH_STDIN, "1")
+        .stdin(Stdio::piped())
         .stdout(Stdio::from(file.try_clone()?))
         .stderr(Stdio::from(file))
         .kill_on_drop(true)

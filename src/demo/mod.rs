@@ -18,10 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
-use crate::exit::End;
+use crate::{exit::End, shutdown};
 
 use self::{children::Children, kills::Kills, numbers::Numbers, show::Show, world::World};
 
@@ -64,6 +64,7 @@ const LOOK: Duration = Duration::from_millis(1_000);
 /// When a part of it cannot be started or stops making progress.
 pub(crate) async fn run(arguments: Arguments) -> Result<End> {
     let started = Instant::now();
+    let stop = shutdown::on_signals()?;
     let mut show = Show::new(started);
     let world = World::start(&arguments).await?;
     show.line(&format!(
@@ -76,12 +77,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<End> {
     ));
     let mut children = Children::start(&world).await?;
     let traffic = traffic::start(&world, &arguments).await?;
-    let outcome = follow(&world, &mut children, traffic, &arguments, &mut show).await;
+    let mut kills = Kills::planned(&children, &arguments);
+    let outcome = tokio::select! {
+        outcome = follow(&world, &mut children, &mut kills, traffic, &mut show) => outcome,
+        () = stop.cancelled() => Err(anyhow::anyhow!("told to stop before the end: nothing is proven")),
+    };
     let verdict = match outcome {
-        Ok(report) => {
-            children.settle().await;
-            summary::print(&world, &report, &children, &mut show, started).await
-        }
+        Ok(report) => summary::print(&world, &report, &kills, &mut show, started).await,
+        Err(error) if stop.is_cancelled() => Err(error),
         Err(error) => {
             for log in children.logs() {
                 show.line(&format!("log: {}", log.display()));
@@ -91,27 +94,43 @@ pub(crate) async fn run(arguments: Arguments) -> Result<End> {
         }
     };
     if arguments.keep && verdict.is_ok() {
-        show.line(&format!(
-            "still running; the storefront is at {}",
-            world.storefront_url()
-        ));
-        show.line("press Ctrl-C to end");
-        tokio::signal::ctrl_c().await.context("wait for Ctrl-C")?;
+        show.text(&still_running(&world, &children));
+        stop.cancelled().await;
     }
     children.stop().await;
     world.stop().await;
     verdict
 }
 
+/// Where everything is, for whoever wants to look at it.
+fn still_running(world: &World, children: &Children) -> String {
+    let mut text = format!(
+        "\nStill running, until Ctrl-C\n  storefront   {}\n  provider     {}\n  kafka        {}\n",
+        world.storefront_url(),
+        world.sandbox_url(),
+        world.bootstrap_servers(),
+    );
+    for (name, admin) in children.admin_addresses() {
+        text.push_str(&format!("  {name:<12} http://{admin}/status\n"));
+    }
+    let settings = world.settings_file();
+    text.push_str(&format!(
+        "\nAny command can look at it, for example\n  \
+         counterflow --config {0} explain PURCHASE_ID\n  \
+         counterflow --config {0} dead-letters list --group payment\n",
+        settings.display()
+    ));
+    text
+}
+
 /// Follows the run until all is quiet: everything published, read, decided, asked and answered.
 async fn follow(
     world: &World,
     children: &mut Children,
+    kills: &mut Kills,
     traffic: traffic::Traffic,
-    arguments: &Arguments,
     show: &mut Show,
 ) -> Result<simulator::Report> {
-    let mut kills = Kills::planned(children, arguments);
     let mut last = Numbers::default();
     let mut moved = Instant::now();
     let mut quiet_looks = 0;
@@ -119,6 +138,10 @@ async fn follow(
         tokio::time::sleep(LOOK).await;
         children.revive(show).await?;
         let is_over = traffic.is_over();
+        // What is accepted and not yet on its topic no group can lag behind.
+        let of_shops = Some(traffic.spooled_bytes());
+        let spooled = of_shops.zip(children.spooled_bytes().await);
+        let are_spools_empty = spooled == Some((0, 0));
         let numbers = Numbers::read(world).await?;
         let share_done = numbers.share_published(traffic.wanted());
         show.table(&numbers, &numbers.progress(traffic.wanted()));
@@ -131,8 +154,12 @@ async fn follow(
             STALL_MAX.as_secs(),
             numbers.open_work()
         );
-        kills.due(share_done, children, show).await?;
-        let is_quiet = is_over && kills.are_over() && numbers.is_quiet() && numbers == last;
+        kills.due(share_done, &numbers, children, show).await?;
+        let is_quiet = is_over
+            && are_spools_empty
+            && kills.are_over()
+            && numbers.is_quiet()
+            && numbers == last;
         quiet_looks = if is_quiet { quiet_looks + 1 } else { 0 };
         last = numbers;
         if quiet_looks >= 3 {

@@ -80,6 +80,18 @@ impl Numbers {
         !self.groups.is_empty() && self.groups.values().all(quiet)
     }
 
+    /// What all groups have left: records to read, tasks without an answer, events to publish.
+    pub(super) fn left(&self) -> (i64, i64, i64) {
+        let all = self.groups.values();
+        all.fold((0, 0, 0), |(records, tasks, events), one| {
+            (
+                records + one.lag,
+                tasks + one.tasks,
+                events + one.unpublished,
+            )
+        })
+    }
+
     /// What is still open, for a person.
     pub(super) fn open_work(&self) -> String {
         let open = self.groups.iter().map(|(group, one)| {

@@ -1,24 +1,28 @@
 //! The end of the demo: what was bought by version, what became of it, and the audit's verdict.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::{Context, Result};
 use runtime::store::{Cells, Kind, Mode, Statement};
 
 use crate::exit::End;
 
-use super::{children::Children, numbers::Numbers, show::Show, world::World};
+use super::{
+    kills::Kills,
+    numbers::Numbers,
+    show::Show,
+    world::{GROUPS, World},
+};
 
 const BY_OUTCOME: &str = "SELECT COALESCE(written_version, 0), status, COUNT(*) FROM purchases \
                           GROUP BY 1, 2 ORDER BY 1, 3 DESC";
-const DEAD_LETTERS: &str =
-    "SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason ORDER BY 2 DESC";
+const DEAD_LETTERS: &str = "SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason";
 
 /// Prints the summary and runs the audit; its exit code is the demo's.
 pub(super) async fn print(
     world: &World,
     report: &simulator::Report,
-    children: &Children,
+    kills: &Kills,
     show: &mut Show,
     started: Instant,
 ) -> Result<End> {
@@ -32,10 +36,7 @@ pub(super) async fn print(
         };
         text.push_str(&format!("  {version:<5} {status:<20} {count:>9}\n"));
     }
-    text.push_str("\nDead letters of payment by reason\n");
-    for (reason, count) in dead_letters(world).await? {
-        text.push_str(&format!("  {reason:<26} {count:>9}\n"));
-    }
+    text.push_str(&dead_letters(world).await?);
     let seconds = started.elapsed().as_secs_f64();
     let events: i64 = Numbers::read(world)
         .await?
@@ -43,11 +44,11 @@ pub(super) async fn print(
         .values()
         .map(|one| one.applied)
         .sum();
+    let (killed, killed_at_work) = kills.made();
     text.push_str(&format!(
-        "\n{} actions of the shops, {events} events applied by five groups in {seconds:.1} s, \
-         {} processes killed\n",
+        "\n{} actions of the shops, {events} events applied by five groups in {seconds:.1} s; \
+         {killed} processes killed, {killed_at_work} of them with purchases on their way\n",
         report.actions,
-        children.kills(),
     ));
     show.text(&text);
     audit(world, show).await
@@ -74,19 +75,35 @@ async fn outcomes(world: &World) -> Result<Vec<(i64, String, i64)>> {
     Ok(rows.filter_map(row).collect())
 }
 
-async fn dead_letters(world: &World) -> Result<Vec<(String, i64)>> {
-    let mut transaction = world.store("payment").begin(Mode::Snapshot).await?;
+/// A line for each reason, a column for each group.
+async fn dead_letters(world: &World) -> Result<String> {
+    let mut by_reason: BTreeMap<String, [i64; GROUPS.len()]> = BTreeMap::new();
+    for (column, group) in GROUPS.into_iter().enumerate() {
+        for (reason, count) in dead_letters_of(world, group).await? {
+            by_reason.entry(reason).or_default()[column] = count;
+        }
+    }
+    let columns = |cells: [String; GROUPS.len()]| cells.map(|cell| format!("{cell:>10}")).concat();
+    let head = columns(GROUPS.map(str::to_owned));
+    let mut text = format!("\nDead letters         {head}\n");
+    for (reason, counts) in by_reason {
+        let counts = columns(counts.map(|count| count.to_string()));
+        text.push_str(&format!("  {reason:<20}{counts}\n"));
+    }
+    Ok(text)
+}
+
+async fn dead_letters_of(world: &World, group: &str) -> Result<Vec<(String, i64)>> {
+    let mut transaction = world.store(group).begin(Mode::Snapshot).await?;
     let statement = Statement::new(DEAD_LETTERS, DEAD_LETTERS);
-    let columns = transaction
-        .query(&statement, vec![], &[Kind::Text, Kind::Long])
-        .await?;
+    let kinds = [Kind::Text, Kind::Long];
+    let columns = transaction.query(&statement, vec![], &kinds).await?;
     transaction.commit().await?;
     let [Cells::Text(reasons), Cells::Long(counts)] = columns.as_slice() else {
-        anyhow::bail!("the dead letters do not have the expected columns");
+        anyhow::bail!("the dead letters of {group} do not have the expected columns");
     };
-    Ok(reasons
-        .iter()
-        .zip(counts)
+    let rows = reasons.iter().zip(counts);
+    Ok(rows
         .filter_map(|(why, n)| Some((why.clone()?, (*n)?)))
         .collect())
 }

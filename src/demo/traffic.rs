@@ -27,6 +27,7 @@ const SHELVES_MAX: Duration = Duration::from_secs(60);
 /// The shops' run.
 pub(super) struct Traffic {
     running: JoinHandle<Result<simulator::Report, simulator::Error>>,
+    publisher: Arc<Publisher>,
     wanted: u64,
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn start(world: &World, arguments: &Arguments) -> Result<Traffi
     plan.count = Some(arguments.purchases);
     plan.shares.http = HTTP_SHARE;
     let ways = simulator::Ways {
-        publisher,
+        publisher: Arc::clone(&publisher),
         encoder,
         storefront: Some(world.storefront_url()),
         journal: Some(world.intents()),
@@ -67,6 +68,7 @@ pub(super) async fn start(world: &World, arguments: &Arguments) -> Result<Traffi
         tokio::spawn(async move { simulator::run(&plan, ways, std::future::pending()).await });
     Ok(Traffic {
         running,
+        publisher,
         wanted: arguments.purchases,
     })
 }
@@ -97,6 +99,11 @@ const STOCKED: &str = "SELECT COUNT(*) FROM stock WHERE on_hand > 0";
 impl Traffic {
     pub(super) fn is_over(&self) -> bool {
         self.running.is_finished()
+    }
+
+    /// What the shops have accepted and Kafka does not have yet.
+    pub(super) fn spooled_bytes(&self) -> u64 {
+        self.publisher.health().spool_bytes
     }
 
     pub(super) fn wanted(&self) -> u64 {

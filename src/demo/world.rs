@@ -88,6 +88,7 @@ impl World {
             partitions,
         };
         world.create_folders()?;
+        world.write_settings()?;
         Ok(world)
     }
 
@@ -96,6 +97,20 @@ impl World {
             std::fs::create_dir_all(self.folder.join(name))?;
         }
         Ok(())
+    }
+
+    /// For commands that look at the demo from outside.
+    fn write_settings(&self) -> Result<()> {
+        let (kafka, database) = (self.bootstrap_servers(), database_url(&self.folder));
+        let text =
+            format!("[kafka]\nbootstrap_servers = {kafka:?}\n\n[database]\nurl = {database:?}\n");
+        let file = self.settings_file();
+        std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))
+    }
+
+    /// The settings by which any command finds the demo's cluster and databases.
+    pub(super) fn settings_file(&self) -> PathBuf {
+        self.folder.join("counterflow.toml")
     }
 
     pub(super) fn bootstrap_servers(&self) -> String {

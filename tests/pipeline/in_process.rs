@@ -1,5 +1,6 @@
 //! What runs on the in-process cluster alone: no service, no installation, seconds.
 
+mod demo;
 mod mock_kafka;
 mod pipeline;
 mod proxy;

@@ -2,6 +2,7 @@
 
 use std::{process::ExitStatus, time::Duration};
 
+use anyhow::Context as _;
 use harness::{Processes, eventually, free_port, probe, processes::Process};
 use schemas::topics::{PAYMENTS, PURCHASES, RESERVATIONS, SHIPMENTS, STOCK};
 
@@ -47,6 +48,7 @@ pub(crate) struct Pipeline {
     sandbox_port: u16,
     storefront: Option<Process>,
     storefront_port: u16,
+    storefront_admin_port: u16,
     commands: u32,
     // Last: its folder goes when nothing writes to it any more.
     processes: Processes,
@@ -67,6 +69,7 @@ impl Pipeline {
         let processes = Processes::new().unwrap();
         let sandbox_port = free_port().unwrap();
         let storefront_port = free_port().unwrap();
+        let storefront_admin_port = free_port().unwrap();
         let mut pipeline = Self {
             bootstrap: bootstrap.clone(),
             database: database.clone(),
@@ -75,6 +78,7 @@ impl Pipeline {
             sandbox_port,
             storefront: None,
             storefront_port,
+            storefront_admin_port,
             commands: 0,
             processes,
         };
@@ -162,7 +166,8 @@ impl Pipeline {
     /// Starts the storefront: where it is.
     pub(crate) fn start_storefront(&mut self) -> String {
         let address = format!("127.0.0.1:{}", self.storefront_port);
-        let own = [own("http.listen", &address)];
+        let admin = format!("127.0.0.1:{}", self.storefront_admin_port);
+        let own = [own("http.listen", &address), own("admin.listen", &admin)];
         let mut process = self
             .processes
             .start_with("storefront", &["storefront"], &own)
@@ -172,6 +177,19 @@ impl Pipeline {
             .unwrap();
         self.storefront = Some(process);
         format!("http://{address}")
+    }
+
+    /// How much the storefront, if it runs, has accepted that is not on its topic yet.
+    pub(crate) fn spooled_bytes(&self) -> anyhow::Result<u64> {
+        if self.storefront.is_none() {
+            return Ok(0);
+        }
+        let port = self.storefront_admin_port;
+        let (_, body) = probe::get(&format!("http://127.0.0.1:{port}/status"))?;
+        let status: serde_json::Value = serde_json::from_str(&body)?;
+        status["spool_bytes"]
+            .as_u64()
+            .context("/status tells of the spool")
     }
 
     /// Kills the storefront and starts it again on its spool.

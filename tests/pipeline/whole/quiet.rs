@@ -62,6 +62,13 @@ pub(crate) fn left(pipeline: &Pipeline) -> String {
 /// What is left to do, if anything is. A group that is looked at first may be given something by one that
 /// is looked at later, but then a topic ends elsewhere afterwards.
 fn unfinished(pipeline: &Pipeline) -> anyhow::Result<Option<String>> {
+    // What is accepted and not yet on its topic no group can be behind.
+    let spooled_bytes = pipeline.spooled_bytes()?;
+    if spooled_bytes > 0 {
+        return Ok(Some(format!(
+            "{spooled_bytes} bytes in the storefront's spool"
+        )));
+    }
     let before = ends(pipeline)?;
     for (group, topics) in GROUPS {
         if !pipeline.members.iter().any(|member| member.group == group) {
