@@ -1,6 +1,8 @@
 //! `counterflow explain`: everything that is known of one purchase, and why it stands where it
 //! stands.
 
+mod open_work;
+
 use clap::Args;
 use runtime::{
     bookkeeping::rows::{DeadLetter, Parked},
@@ -9,6 +11,8 @@ use runtime::{
 };
 use serde::Serialize;
 use timeline::{Explanation, Reader};
+
+use self::open_work::OpenWork;
 
 use crate::{
     config::Config, context::Context, exit::End, groups::GroupName, output, rows,
@@ -54,6 +58,8 @@ struct OfGroup {
     set_aside: Vec<SetAside>,
     /// Records of the purchase that wait for a newer build.
     parked: Vec<String>,
+    /// What it still has to do, and until when.
+    open_work: Vec<OpenWork>,
     /// Why the group's database could not be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     away: Option<String>,
@@ -97,6 +103,7 @@ async fn explain(config: &Config, purchase_id: &str) -> anyhow::Result<Explained
             decision: None,
             set_aside: Vec::new(),
             parked: Vec::new(),
+            open_work: Vec::new(),
             away: Some(error.to_string()),
         }));
     }
@@ -133,11 +140,13 @@ async fn of_group(
     };
     let set_aside = of_key::<DeadLetter>(store, purchase_id).await?;
     let parked = of_key::<Parked>(store, purchase_id).await?;
+    let open_work = open_work::of(store, purchase_id).await?;
     Ok(OfGroup {
         group: group.as_str(),
         decision,
         set_aside: set_aside.into_iter().map(SetAside::from).collect(),
         parked: parked.into_iter().map(where_parked).collect(),
+        open_work,
         away: None,
     })
 }
@@ -180,7 +189,10 @@ impl Explained {
     fn is_known(&self) -> bool {
         self.timeline.is_some()
             || (self.groups.iter()).any(|group| {
-                group.decision.is_some() || !group.set_aside.is_empty() || !group.parked.is_empty()
+                group.decision.is_some()
+                    || !group.set_aside.is_empty()
+                    || !group.parked.is_empty()
+                    || !group.open_work.is_empty()
             })
     }
 }
@@ -209,6 +221,9 @@ fn as_text(explained: &Explained) -> String {
         }
         for parked in &group.parked {
             text.push_str(&format!("{name}: parked {parked}\n"));
+        }
+        for open in &group.open_work {
+            text.push_str(&format!("{name}: {open}\n"));
         }
         if let Some(why) = &group.away {
             text.push_str(&format!("{name}: cannot be read: {why}\n"));

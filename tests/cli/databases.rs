@@ -1,5 +1,11 @@
 //! Tables are made once, said to be there, and read by the commands that look into them.
 
+use runtime::{
+    bookkeeping::rows::{TaskRow, TimerRow},
+    rows::Row,
+    store::{Mode, open},
+};
+
 use crate::program::counterflow;
 
 fn migrate_makes_the_tables_and_check_says_so(url: &str) {
@@ -64,6 +70,62 @@ fn what_nobody_knows_is_said_to_be_unknown(url: &str) {
     counterflow(&["stock", "show"], &settings).code(0);
 }
 
+fn what_a_purchase_waits_for_is_explained(url: &str) {
+    let settings = [("COUNTERFLOW__DATABASE__URL", url)];
+    counterflow(&["migrate"], &settings).code(0);
+    let task = TaskRow {
+        task_id: "purchase-1:authorise".to_owned(),
+        shard: 0,
+        sequence: 1,
+        task_key: "purchase-1".to_owned(),
+        kind: "authorise".to_owned(),
+        payload: "{}".to_owned(),
+        causation_id: "event-1".to_owned(),
+        traceparent: None,
+        created_at: 1_700_000_000_000_000,
+        attempts: 7,
+        not_before: 1_700_000_060_000_000,
+        state: "waiting".to_owned(),
+        answer: None,
+        answered_at: None,
+    };
+    insert(url, "payment", &task);
+    let timer = TimerRow {
+        timer_id: "purchase-1:answers".to_owned(),
+        shard: 0,
+        timer_key: "purchase-1".to_owned(),
+        kind: "answers".to_owned(),
+        due_at: 1_700_000_900_000_000,
+        causation_id: "event-1".to_owned(),
+        traceparent: None,
+    };
+    insert(url, "dispatch", &timer);
+    let explained = counterflow(&["explain", "purchase-1"], &settings).code(0);
+    for line in [
+        "payment: authorise has no answer since 2023-11-14T22:13:20Z, tried 7 times, \
+         again at 2023-11-14T22:14:20Z",
+        "dispatch: answers is due at 2023-11-14T22:28:20Z",
+    ] {
+        assert!(explained.stdout.contains(line), "{explained:?}");
+    }
+    let json = counterflow(&["explain", "purchase-1", "--json"], &settings);
+    let json = json.code(0).json();
+    assert_eq!(json["groups"][0]["open_work"][0]["attempts"], 7, "{json}");
+}
+
+fn insert<R: Row>(url: &str, group: &str, row: &R) {
+    let mut columns = R::TABLE.empty_columns();
+    row.push(&mut columns);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = open(url, group).unwrap();
+        let mut transaction = store.begin(Mode::Write).await.unwrap();
+        let insert = R::TABLE.insert_new();
+        transaction.execute(&insert, columns).await.unwrap();
+        transaction.commit().await.unwrap();
+    });
+}
+
 #[test]
 fn schemas_that_are_released_may_stand_beside_each_other() {
     let listed = counterflow(&["schemas", "list", "--json"], &[])
@@ -98,4 +160,5 @@ fn a_schema_that_would_break_readers_is_refused_with_the_field() {
 on_both_databases!(
     migrate_makes_the_tables_and_check_says_so,
     what_nobody_knows_is_said_to_be_unknown,
+    what_a_purchase_waits_for_is_explained,
 );
