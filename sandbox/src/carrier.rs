@@ -1,19 +1,37 @@
 //! The carrier: takes a shipment and gives it a number, or refuses it. Pure.
 //!
-//! The number is a function of the shipment. A second hand-over of one shipment under another key
-//! is journaled as a second hand-over: goods that left twice must show.
+//! A shipment is known by its id for ever, whatever became of the key that it was handed over with:
+//! what was decided about it once is answered to whoever hands it over again, or asks.
 
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
     provider::{Command, Outcome},
-    state::record::{Change, Reply, Shipment},
+    state::{
+        Consigned, State,
+        record::{Change, Reply, Shipment},
+    },
 };
 
 /// The name in every answer.
 const CARRIER: &str = "counterflow-parcel";
 const WORD_BYTES_MAX: usize = 255;
+
+/// Status, code and message of an error of the carrier's.
+pub(crate) type Failing = (u16, &'static str, &'static str);
+
+/// The carrier's no to a shipment; final.
+pub(crate) const REFUSED: Failing = (422, "refused", "the carrier does not take this shipment");
+/// Nothing was decided about such a shipment, and nothing is under way.
+pub(crate) const MISSING: Failing = (404, "shipment_missing", "no such shipment was handed over");
+/// Something broke on the carrier's side.
+pub(crate) const BROKEN: Failing = (500, "internal", "an unknown error occurred");
+const MISMATCH: Failing = (
+    422,
+    "shipment_mismatch",
+    "this shipment was handed over for another purchase or with another tier",
+);
 
 /// `POST /carrier/v1/shipments`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -78,15 +96,23 @@ impl Request {
     }
 }
 
-/// Decides a hand-over.
-pub(crate) fn decide(shipment_id: &str, purchase_id: &str, tier: &str, refused: bool) -> Outcome {
+/// Decides a hand-over: once per shipment.
+pub(crate) fn decide(
+    state: &State,
+    shipment_id: &str,
+    purchase_id: &str,
+    tier: &str,
+    refused: bool,
+) -> Outcome {
+    if let Some(known) = state.consigned(shipment_id) {
+        return (Change::Nothing, again(known, purchase_id, tier));
+    }
     if refused {
         let change = Change::Refused {
             shipment_id: shipment_id.to_owned(),
             purchase_id: purchase_id.to_owned(),
         };
-        let reply = failure(422, "refused", "the carrier does not take this shipment");
-        return (change, reply);
+        return (change, failure(REFUSED));
     }
     let shipment = Shipment {
         shipment_id: shipment_id.to_owned(),
@@ -98,8 +124,27 @@ pub(crate) fn decide(shipment_id: &str, purchase_id: &str, tier: &str, refused: 
     (Change::HandedOver(shipment), Reply::Shipment)
 }
 
+/// What is answered about a shipment on which was decided before.
+fn again(known: &Consigned, purchase_id: &str, tier: &str) -> Reply {
+    let same = match known {
+        Consigned::Taken { shipment, .. } => {
+            shipment.purchase_id == purchase_id && shipment.tier == tier
+        }
+        Consigned::Refused {
+            purchase_id: of, ..
+        } => of == purchase_id,
+    };
+    match known {
+        _ if !same => failure(MISMATCH),
+        Consigned::Taken { shipment, .. } => Reply::KnownShipment {
+            shipment_id: shipment.shipment_id.clone(),
+        },
+        Consigned::Refused { .. } => failure(REFUSED),
+    }
+}
+
 /// An error in the carrier's form.
-pub(crate) fn failure(status: u16, code: &str, message: &str) -> Reply {
+pub(crate) fn failure((status, code, message): Failing) -> Reply {
     Reply::CarrierFailure {
         status,
         code: code.to_owned(),

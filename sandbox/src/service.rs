@@ -15,6 +15,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
+    carrier,
     config::Config,
     faults::{Fault, Faults, Operation},
     journal::{Journal, Lost},
@@ -134,7 +135,11 @@ impl Service {
                 "{sequence}:{at}:{}",
                 key.as_ref().map_or("", |mark| mark.key.as_str())
             );
-            let (change, reply) = provider::decide(&state, command, at, &name);
+            let (change, reply) = if fault == Some(Fault::ErrorSaved) {
+                (Change::Nothing, broken(command))
+            } else {
+                provider::decide(&state, command, at, &name)
+            };
             let record = Record {
                 sequence,
                 at,
@@ -180,12 +185,21 @@ impl Service {
     }
 }
 
+/// The reply of a request that fails once it has begun.
+fn broken(command: &Command) -> Reply {
+    match command {
+        Command::HandOver { .. } => carrier::failure(carrier::BROKEN),
+        _ => Reply::Failure(failure::server_error(500)),
+    }
+}
+
 /// The reply as a fault after the effect makes it; it is saved and replayed so.
 fn altered(reply: Reply, fault: Option<Fault>) -> Reply {
     match (fault, reply) {
-        (Some(Fault::ErrorAfterEffect), Reply::Shipment | Reply::CarrierFailure { .. }) => {
-            crate::carrier::failure(500, "internal", "an unknown error occurred")
-        }
+        (
+            Some(Fault::ErrorAfterEffect),
+            Reply::Shipment | Reply::KnownShipment { .. } | Reply::CarrierFailure { .. },
+        ) => carrier::failure(carrier::BROKEN),
         (Some(Fault::ErrorAfterEffect), _) => Reply::Failure(failure::server_error(500)),
         (Some(Fault::WrongAmount), Reply::Intent { intent_id, .. }) => Reply::Intent {
             intent_id,

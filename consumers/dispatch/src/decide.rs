@@ -24,8 +24,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Refusal`] for a purchase that contradicts an earlier one, and for an answer of the carrier
-/// that does not fit what was asked (`carrier_mismatch`) or says that the request was wrong
-/// (`carrier_rejected`).
+/// that does not fit what was asked (`carrier_mismatch`).
 pub fn decide(
     deadlines: &Deadlines,
     rows: &mut DispatchRows,
@@ -188,9 +187,9 @@ fn settle(
             };
             effects.emit(fact.into());
         }
-        Outcome::Refused => effects::cancel(row, Reason::CarrierRefused, now, effects),
-        Outcome::Rejected { code } => {
-            return Err(Refusal::decide("carrier_rejected", code.clone()));
+        // It will not take them: because of the goods, or because of how it was asked.
+        Outcome::Refused | Outcome::Rejected { .. } => {
+            effects::cancel(row, Reason::CarrierRefused, now, effects);
         }
         Outcome::Mismatch { detail } => {
             return Err(Refusal::decide("carrier_mismatch", detail.clone()));

@@ -106,12 +106,12 @@ pub enum Outcome {
     },
     /// It does not take them, for good.
     Refused,
-    /// It says that the request is wrong: ours to mend.
+    /// It says that the request is wrong, and knows of no such shipment.
     Rejected {
         /// Its words for it.
         code: String,
     },
-    /// It knows another request under our key.
+    /// It knows another request under our key or our shipment.
     Mismatch {
         /// What differs.
         detail: String,

@@ -162,3 +162,17 @@ fn other_contents_under_the_same_id_are_set_aside() {
     let refused = world.deliver(&DispatchEvent::Event(Event::Purchase(other)));
     assert_eq!(reason(refused), "conflicting_duplicate");
 }
+
+#[test]
+fn a_request_that_the_carrier_calls_wrong_ends_the_purchase() {
+    let mut world = World::new();
+    world.deliver_all([bought(), authorised(), reserved(), firm()]);
+    let answer = DispatchEvent::Answer {
+        purchase_id: ID.into(),
+        outcome: Outcome::Rejected {
+            code: "http 400 invalid_request".into(),
+        },
+    };
+    assert_eq!(world.deliver(&answer), Ok(Decision::Applied));
+    assert_eq!(cancel_reason(&mut world), "carrier_refused");
+}

@@ -15,6 +15,7 @@ pub(crate) enum Fault {
     Late(Duration),
     LostReply,
     ErrorAfterEffect,
+    ErrorSaved,
     WrongAmount,
 }
 
@@ -30,6 +31,7 @@ impl Fault {
             Self::Late(_) => "late",
             Self::LostReply => "lost_reply",
             Self::ErrorAfterEffect => "error_after_effect",
+            Self::ErrorSaved => "error_saved",
             Self::WrongAmount => "wrong_amount",
         }
     }
@@ -77,6 +79,7 @@ impl Faults {
             (shares.lost_reply_per_mille, Fault::LostReply),
             (shares.error_after_effect_per_mille, Fault::ErrorAfterEffect),
             (shares.wrong_amount_per_mille, Fault::WrongAmount),
+            (shares.error_saved_per_mille, Fault::ErrorSaved),
         ];
         let mut point = seed % 1000;
         for (share, fault) in faults {

@@ -34,6 +34,8 @@ pub struct Faults {
     pub search: Shares,
     /// `POST /carrier/v1/shipments`
     pub hand_over: Shares,
+    /// `GET /carrier/v1/shipments/{id}`
+    pub retrieve_shipment: Shares,
     /// Of the shipments, how many the carrier refuses for good: a function of seed and shipment.
     pub hand_over_refused_per_mille: u16,
 }
@@ -58,6 +60,8 @@ pub struct Shares {
     pub error_before_effect_per_mille: u16,
     /// The effect is kept, the answer is 500, and so is every replay under the key.
     pub error_after_effect_per_mille: u16,
+    /// 500 without effect, and so is every replay under the key: it failed once it had begun.
+    pub error_saved_per_mille: u16,
     /// 429 with `Retry-After`, without effect.
     pub too_many_requests_per_mille: u16,
     /// The `Retry-After` of 429 and 503, in seconds.
@@ -81,6 +85,7 @@ impl Default for Shares {
             late_ms: 5_000,
             error_before_effect_per_mille: 0,
             error_after_effect_per_mille: 0,
+            error_saved_per_mille: 0,
             too_many_requests_per_mille: 0,
             retry_after_s: 1,
             unavailable_per_mille: 0,
@@ -123,6 +128,7 @@ pub(crate) enum Operation {
     Retrieve,
     Search,
     HandOver,
+    RetrieveShipment,
 }
 
 /// Longest wait that may be asked for: a day.
@@ -170,7 +176,7 @@ impl Faults {
         mistakes
     }
 
-    fn operations(&self) -> [(&'static str, &Shares); 7] {
+    fn operations(&self) -> [(&'static str, &Shares); 8] {
         [
             ("authorise", &self.authorise),
             ("capture", &self.capture),
@@ -179,6 +185,7 @@ impl Faults {
             ("retrieve", &self.retrieve),
             ("search", &self.search),
             ("hand_over", &self.hand_over),
+            ("retrieve_shipment", &self.retrieve_shipment),
         ]
     }
 
@@ -191,6 +198,7 @@ impl Faults {
             Operation::Retrieve => &self.retrieve,
             Operation::Search => &self.search,
             Operation::HandOver => &self.hand_over,
+            Operation::RetrieveShipment => &self.retrieve_shipment,
         }
     }
 }
@@ -218,6 +226,7 @@ impl Shares {
             self.late_per_mille,
             self.error_before_effect_per_mille,
             self.error_after_effect_per_mille,
+            self.error_saved_per_mille,
             self.too_many_requests_per_mille,
             self.unavailable_per_mille,
             self.reset_per_mille,

@@ -130,9 +130,11 @@ impl Exchange {
                 tokio::time::sleep(time).await;
                 Some(cut(Cut::Close))
             }
-            Fault::Late(_) | Fault::LostReply | Fault::ErrorAfterEffect | Fault::WrongAmount => {
-                None
-            }
+            Fault::Late(_)
+            | Fault::LostReply
+            | Fault::ErrorAfterEffect
+            | Fault::ErrorSaved
+            | Fault::WrongAmount => None,
         }
     }
 
@@ -230,23 +232,24 @@ fn with_retry_after(mut response: Response, seconds: u64) -> Response {
 /// What a request that only reads meets before it is answered.
 pub(super) async fn read_meets(
     service: &Service,
+    scope: Scope,
     operation: Operation,
     path: &str,
 ) -> (Option<Response>, i64) {
     let (fault, latency) = service.meet(operation, None, path);
-    let provider = |failure| refused(Scope::Provider, failure, None);
+    let fails = |failure| refused(scope, failure, None);
     let response = match fault {
         Some(Fault::Reset) => Some(cut(Cut::Reset)),
         Some(Fault::TooManyRequests { retry_after_s }) => Some(with_retry_after(
-            provider(failure::too_many_requests()),
+            fails(failure::too_many_requests()),
             retry_after_s,
         )),
         Some(Fault::Unavailable { retry_after_s }) => Some(with_retry_after(
-            provider(failure::server_error(503)),
+            fails(failure::server_error(503)),
             retry_after_s,
         )),
-        Some(Fault::ErrorBeforeEffect | Fault::ErrorAfterEffect) => {
-            Some(provider(failure::server_error(500)))
+        Some(Fault::ErrorBeforeEffect | Fault::ErrorAfterEffect | Fault::ErrorSaved) => {
+            Some(fails(failure::server_error(500)))
         }
         Some(Fault::TimeOut(time)) => {
             tokio::time::sleep(time).await;

@@ -22,7 +22,7 @@ use crate::{
     provider::{self, Command, Form, failure, search},
     service,
     state::{
-        intent_object,
+        Answer, Consigned, intent_object,
         record::{Failure, Scope},
         refund_object,
     },
@@ -41,6 +41,7 @@ pub(super) fn router(shared: Shared) -> Router {
     Router::new()
         .merge(provider)
         .route("/carrier/v1/shipments", post(hand_over))
+        .route("/carrier/v1/shipments/{id}", get(shipment))
         .merge(admin::routes())
         .fallback(unrecognised)
         .with_state(shared)
@@ -161,7 +162,8 @@ async fn settled(shared: &Shared, sequence: u64, body: serde_json::Value) -> Res
 }
 
 async fn retrieve(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    let (fails, skew_minor) = exchange::read_meets(&shared.service, Operation::Retrieve, &id).await;
+    let (fails, skew_minor) =
+        exchange::read_meets(&shared.service, Scope::Provider, Operation::Retrieve, &id).await;
     if let Some(response) = fails {
         return response;
     }
@@ -181,8 +183,13 @@ async fn refunds(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Res
         Ok(intent_id) => intent_id,
         Err(failure) => return provider_refuses(failure),
     };
-    let (fails, skew_minor) =
-        exchange::read_meets(&shared.service, Operation::Retrieve, intent_id).await;
+    let (fails, skew_minor) = exchange::read_meets(
+        &shared.service,
+        Scope::Provider,
+        Operation::Retrieve,
+        intent_id,
+    )
+    .await;
     if let Some(response) = fails {
         return response;
     }
@@ -206,8 +213,13 @@ async fn search(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Resp
         Ok(search) => search,
         Err(failure) => return provider_refuses(failure),
     };
-    let (fails, _) =
-        exchange::read_meets(&shared.service, Operation::Search, &search.purchase_id).await;
+    let (fails, _) = exchange::read_meets(
+        &shared.service,
+        Scope::Provider,
+        Operation::Search,
+        &search.purchase_id,
+    )
+    .await;
     if let Some(response) = fails {
         return response;
     }
@@ -244,4 +256,34 @@ async fn hand_over(State(shared): State<Shared>, headers: HeaderMap, request: Re
         path,
     };
     exchange.run(shared).await
+}
+
+/// What the carrier decided about a shipment: the answer that its hand-over has, or had.
+async fn shipment(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    let (fails, _) = exchange::read_meets(
+        &shared.service,
+        Scope::Carrier,
+        Operation::RetrieveShipment,
+        &id,
+    )
+    .await;
+    if let Some(response) = fails {
+        return response;
+    }
+    let fails = |(status, code, message): carrier::Failing| Answer::CarrierFailure {
+        status,
+        code: code.into(),
+        message: message.into(),
+    };
+    let (sequence, answer) = match shared.service.state().consigned(&id) {
+        Some(Consigned::Taken { shipment, sequence }) => {
+            (*sequence, Answer::Shipment(std::sync::Arc::clone(shipment)))
+        }
+        Some(Consigned::Refused { sequence, .. }) => (*sequence, fails(carrier::REFUSED)),
+        None => (0, fails(carrier::MISSING)),
+    };
+    match shared.service.journal.settled(sequence).await {
+        Ok(()) => exchange::written(&answer, None),
+        Err(_) => exchange::cut(Cut::Close),
+    }
 }

@@ -80,6 +80,7 @@ pub(crate) fn decide(state: &State, command: &Command, at: i64, name: &str) -> O
             tier,
             refused,
         } => Ok(crate::carrier::decide(
+            state,
             shipment_id,
             purchase_id,
             tier,

@@ -26,6 +26,19 @@ pub(crate) struct Inconsistent {
     what: String,
 }
 
+/// What the carrier decided about a shipment, and the record that says so. Never forgotten.
+#[derive(Debug)]
+pub(crate) enum Consigned {
+    Taken {
+        shipment: Arc<Shipment>,
+        sequence: u64,
+    },
+    Refused {
+        purchase_id: String,
+        sequence: u64,
+    },
+}
+
 /// The fold.
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -34,7 +47,9 @@ pub(crate) struct State {
     intents: HashMap<Arc<str>, Vec<Arc<Intent>>>,
     by_purchase: HashMap<Arc<str>, Vec<Arc<str>>>,
     refunds: HashMap<Arc<str>, Vec<Arc<Refund>>>,
-    shipments: Vec<Arc<Shipment>>,
+    /// What the carrier decided about each shipment, by its id.
+    consigned: HashMap<Arc<str>, Consigned>,
+    shipments: u64,
     refused: u64,
     refunds_len: u64,
     by_status: HashMap<Status, u64>,
@@ -77,6 +92,11 @@ impl State {
         self.refunds
             .get(intent_id)
             .map_or_else(Vec::new, |all| all.iter().rev().cloned().collect())
+    }
+
+    /// What the carrier decided about a shipment; none when it was never handed over.
+    pub(crate) fn consigned(&self, shipment_id: &str) -> Option<&Consigned> {
+        self.consigned.get(shipment_id)
     }
 
     /// Takes a record in and gives the answer that it stands for.
@@ -142,12 +162,34 @@ impl State {
             }
             Change::HandedOver(shipment) => {
                 let shipment = Arc::new(shipment.clone());
-                self.shipments.push(Arc::clone(&shipment));
+                self.shipments += 1;
+                let taken = Consigned::Taken {
+                    shipment: Arc::clone(&shipment),
+                    sequence: record.sequence,
+                };
+                self.consign(&shipment.shipment_id, taken);
                 return Ok(Made::Shipment(shipment));
             }
-            Change::Refused { .. } => self.refused += 1,
+            Change::Refused {
+                shipment_id,
+                purchase_id,
+            } => {
+                self.refused += 1;
+                let refused = Consigned::Refused {
+                    purchase_id: purchase_id.clone(),
+                    sequence: record.sequence,
+                };
+                self.consign(shipment_id, refused);
+            }
         }
         Ok(Made::Nothing)
+    }
+
+    /// The first decision about a shipment stands.
+    fn consign(&mut self, shipment_id: &str, decided: Consigned) {
+        self.consigned
+            .entry(Arc::from(shipment_id))
+            .or_insert(decided);
     }
 
     fn open(&mut self, record: &Record, terms: &Terms, status: Status) {
@@ -213,6 +255,13 @@ impl State {
                 skew_minor: *skew_minor,
             },
             (Reply::Shipment, Made::Shipment(shipment)) => Answer::Shipment(shipment),
+            (Reply::KnownShipment { shipment_id }, _) => match self.consigned(shipment_id) {
+                Some(Consigned::Taken { shipment, .. }) => Answer::Shipment(Arc::clone(shipment)),
+                _ => {
+                    let what = format!("shipment {shipment_id} in its reply");
+                    return Err(self.inconsistent(record, what));
+                }
+            },
             (Reply::Failure(failure), _) => Answer::Failure {
                 intent: failure.intent_id.as_deref().map(find).transpose()?,
                 failure: Arc::new(Failure::clone(failure)),
@@ -255,7 +304,7 @@ impl State {
             .collect();
         counts.insert("intents", self.intents.len() as u64);
         counts.insert("refunds", self.refunds_len);
-        counts.insert("shipments", self.shipments.len() as u64);
+        counts.insert("shipments", self.shipments);
         counts.insert("shipments_refused", self.refused);
         counts.insert("keys_saved", self.keys.saved_len() as u64);
         counts.insert("keys_running", self.keys.running_len() as u64);

@@ -99,6 +99,8 @@ pub(crate) enum Reply {
     Refund { skew_minor: i64 },
     /// The shipment taken by this record.
     Shipment,
+    /// A shipment taken by an earlier record.
+    KnownShipment { shipment_id: String },
     /// An error of the provider.
     Failure(Box<Failure>),
     /// An error of the carrier.

@@ -173,6 +173,21 @@ impl Caller {
         .await
     }
 
+    /// Hands a shipment over under a key of the caller's choice.
+    pub(crate) async fn hand_over_under(&self, key: &str, shipment: [&str; 3]) -> Answer {
+        let [shipment_id, purchase_id, tier] = shipment;
+        let request = self.http.post(format!("{}/carrier/v1/shipments", self.url));
+        let body = json!({"shipment_id": shipment_id, "purchase_id": purchase_id, "tier": tier});
+        read(request.header("Idempotency-Key", key).json(&body))
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn shipment(&self, shipment_id: &str) -> Answer {
+        self.get(&format!("/carrier/v1/shipments/{shipment_id}"))
+            .await
+    }
+
     pub(crate) async fn search(&self, purchase_id: &str) -> Vec<Value> {
         let query = format!("metadata['purchase_id']:'{purchase_id}'");
         let request = self

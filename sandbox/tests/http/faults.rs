@@ -294,10 +294,43 @@ async fn the_carrier_takes_a_shipment_once_and_refuses_on_request() {
         422,
         "a refusal is final"
     );
+    assert_eq!(caller.shipment("s-2").await.code(), "refused");
     running.stop().await;
     let kinds: Vec<_> = entries(folder.path())
         .into_iter()
         .map(|entry| entry.kind)
         .collect();
     assert_eq!(kinds, [Kind::HandedOver, Kind::Refused]);
+}
+
+#[tokio::test]
+async fn a_500_without_effect_that_was_saved_is_replayed_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(config(folder.path())).await;
+    let caller = running.caller.clone();
+    let saved = Shares {
+        error_saved_per_mille: 1000,
+        ..Shares::default()
+    };
+    caller
+        .set_faults(&Faults {
+            authorise: saved.clone(),
+            hand_over: saved,
+            ..Faults::default()
+        })
+        .await;
+    let held = caller.authorise("p-1", "pm_card_visa").await.unwrap();
+    let taken = caller.hand_over("p-1", "s-1").await.unwrap();
+    caller.set_faults(&Faults::default()).await;
+    for (first, again) in [
+        (held, caller.authorise("p-1", "pm_card_visa").await.unwrap()),
+        (taken, caller.hand_over("p-1", "s-1").await.unwrap()),
+    ] {
+        assert_eq!((first.status, again.status), (500, 500));
+        assert!(again.replayed && again.text == first.text);
+    }
+    assert!(caller.search("p-1").await.is_empty());
+    assert_eq!(caller.shipment("s-1").await.code(), "shipment_missing");
+    assert!(entries(folder.path()).is_empty());
+    running.stop().await;
 }

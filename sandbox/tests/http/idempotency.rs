@@ -109,6 +109,41 @@ async fn a_key_is_forgotten_after_its_retention_and_an_effect_is_not() {
 }
 
 #[tokio::test]
+async fn a_shipment_is_taken_once_whatever_became_of_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.key_retention = std::time::Duration::ZERO;
+    let running = start(config).await;
+    let caller = running.caller.clone();
+    assert_eq!(caller.shipment("s-1").await.code(), "shipment_missing");
+    let shipment = ["s-1", "p-1", "two_day"];
+    let first = caller.hand_over_under("one", shipment).await;
+    let forgotten = caller.hand_over_under("one", shipment).await;
+    let other_key = caller.hand_over_under("two", shipment).await;
+    for again in [forgotten, other_key, caller.shipment("s-1").await] {
+        assert!(!again.replayed);
+        assert_eq!((again.status, &again.text), (200, &first.text));
+    }
+    let another = ["s-1", "p-2", "two_day"];
+    let refused = caller.hand_over_under("three", another).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (422, "shipment_mismatch")
+    );
+    running.stop().await;
+
+    let running = restarted(folder.path()).await;
+    let again = running.caller.hand_over_under("four", shipment).await;
+    assert_eq!(again.text, first.text);
+    running.stop().await;
+    let kinds: Vec<_> = entries(folder.path())
+        .into_iter()
+        .map(|entry| entry.kind)
+        .collect();
+    assert_eq!(kinds, [Kind::HandedOver]);
+}
+
+#[tokio::test]
 async fn a_restart_keeps_ids_states_keys_and_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(config(folder.path())).await;
