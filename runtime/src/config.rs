@@ -55,7 +55,7 @@ pub struct Config {
     pub dead_letter_share_max: f64,
     /// The topic to which dead letters are published.
     pub dead_letter_topic: String,
-    /// How often a dead letter may come back from a redrive before it stays.
+    /// How often a dead letter may come back from a redrive; it is then left as it is, whoever asks.
     pub redrives_max: i64,
     /// How many task attempts run side by side, per lane.
     pub task_concurrency: usize,

@@ -154,6 +154,46 @@ async fn a_redriven_dead_letter_has_its_effect_in_this_group_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_that_keeps_coming_back_is_left_for_a_person() {
+    let cluster = Cluster::new(2).await;
+    let member = cluster.member(|config| config.redrives_max = 2);
+    cluster.produce([("k".to_owned(), "refuse:e1:7".to_owned())]);
+    for redrives in 0..=2 {
+        eventually(PATIENCE, "it comes back", || async {
+            cluster.set_aside_after(redrives).await
+        })
+        .await;
+        if redrives == 2 {
+            // It would have its effect from here on, if it were tried.
+            cluster.accept_refused();
+        }
+        cluster.redrive_all().await;
+    }
+    eventually(PATIENCE, "the last redrive is taken back", || async {
+        cluster.set_aside_after(2).await
+    })
+    .await;
+    assert_eq!(cluster.total().await, 0);
+    assert_eq!(cluster.dead_letters().await, ["refused"]);
+    member.stop().await;
+    assert_eq!(
+        cluster.published_dead_letters().len(),
+        3,
+        "told of each time"
+    );
+
+    let member = cluster.member(|config| config.redrives_max = 3);
+    cluster.redrive_all().await;
+    eventually(
+        PATIENCE,
+        "whoever raises the limit has it tried again",
+        || async { cluster.total().await == 7 },
+    )
+    .await;
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_poison_pauses_the_group_until_an_operator_resumes() {
     let cluster = Cluster::new(1).await;
     let member = cluster.member(|config| config.dead_letter_window = 400);

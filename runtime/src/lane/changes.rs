@@ -43,6 +43,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) dead_letter_topic: &'a str,
     pub(crate) group: &'static str,
     pub(crate) member: &'a str,
+    pub(crate) redrives_max: i64,
     pub(crate) now: Timestamp,
 }
 
@@ -101,6 +102,10 @@ impl Changes {
                 self.set_aside += 1;
                 Fate::SetAside
             }
+            Verdict::Left => {
+                self.leave(&item.origin);
+                Fate::SetAside
+            }
             Verdict::Parked { min_reader } => {
                 if let Some(record) = item.as_record() {
                     let sequence = self.next_sequence(item.shard, around);
@@ -111,6 +116,22 @@ impl Changes {
             }
         };
         self.finish(&item.origin, fate, around);
+    }
+
+    /// The letter stays as it is but for the redrive that was asked for. It was told of on the topic
+    /// when it was set aside, so nothing is published.
+    fn leave(&mut self, origin: &Origin) {
+        if let Origin::Redrive(letter, _) = origin {
+            let (id, redrives) = (&letter.dead_letter_id, letter.redrives);
+            tracing::warn!(
+                id,
+                redrives,
+                "dead letter comes back each time; left for a person"
+            );
+            let mut letter = letter.as_ref().clone();
+            letter.state = "set_aside".to_owned();
+            self.dead_letters.push(letter);
+        }
     }
 
     /// What is written because the input itself is finished.

@@ -78,9 +78,8 @@ impl<G: Group> Batch<'_, G> {
             .filter(|(_, shard)| !shard.parked.is_empty())
             .map(|(number, shard)| (*number, shard.parked.clone()))
             .collect();
-        let now = self.around.now;
         let verdicts = match self.refused {
-            None => decide::decide_all(self.group, &mut rows, &inputs, &mut parked, now),
+            None => decide::decide_all(self.group, &mut rows, &inputs, &mut parked, &self.around),
             Some(why) => inputs
                 .iter()
                 .map(|_| decide::refused_by_store(why))

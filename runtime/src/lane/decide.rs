@@ -5,7 +5,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::items::{Item, Origin};
+use super::{
+    changes::Surroundings,
+    items::{Item, Origin},
+};
 use crate::{
     bookkeeping::{parking::ParkedKeys, position::Fate},
     group::{Decision, Effects, Group, Timestamp},
@@ -30,6 +33,8 @@ pub(crate) enum Verdict<F> {
     },
     /// It waits for a newer reader, or behind a record that does.
     Parked { min_reader: u32 },
+    /// It came back from too many redrives: it is left as it was set aside, for a person.
+    Left,
     /// It, and what is behind it in its shard, stays where it is until something is back.
     Later {
         dependency: &'static str,
@@ -69,7 +74,7 @@ pub(crate) fn decide_all<G: Group>(
     rows: &mut G::Rows,
     inputs: &[Read<G::Event>],
     parked: &mut BTreeMap<i32, ParkedKeys>,
-    now: Timestamp,
+    around: &Surroundings<'_>,
 ) -> Vec<Verdict<G::Fact>> {
     let mut stopped = BTreeSet::new();
     let mut verdicts = Vec::with_capacity(inputs.len());
@@ -80,9 +85,11 @@ pub(crate) fn decide_all<G: Group>(
                 dependency: "",
                 detail: String::new(),
             }
+        } else if is_looping(&input.item.origin, around.redrives_max) {
+            Verdict::Left
         } else {
             let parked = parked.entry(shard).or_default();
-            decide_one(group, rows, input, parked, now)
+            decide_one(group, rows, input, parked, around.now)
         };
         if matches!(verdict, Verdict::Later { .. }) {
             stopped.insert(shard);
@@ -90,6 +97,11 @@ pub(crate) fn decide_all<G: Group>(
         verdicts.push(verdict);
     }
     verdicts
+}
+
+/// Whether a dead letter has been redriven and has come back as often as it may.
+fn is_looping(origin: &Origin, redrives_max: i64) -> bool {
+    matches!(origin, Origin::Redrive(letter, _) if letter.redrives >= redrives_max)
 }
 
 fn decide_one<G: Group>(

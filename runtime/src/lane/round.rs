@@ -133,6 +133,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 dead_letter_topic: &shared.config.dead_letter_topic,
                 group: G::NAME,
                 member: &shared.config.member,
+                redrives_max: shared.config.redrives_max,
                 now: now(),
             },
             retried: self.retried.values().cloned().collect(),

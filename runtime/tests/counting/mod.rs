@@ -194,6 +194,14 @@ impl Cluster {
             .await;
     }
 
+    /// Whether the one dead letter lies there after so many redrives.
+    pub(crate) async fn set_aside_after(&self, redrives: i64) -> bool {
+        let sql = format!(
+            "SELECT COUNT(*) FROM dead_letters WHERE state = 'set_aside' AND redrives = {redrives}"
+        );
+        self.number(&sql).await == 1
+    }
+
     pub(crate) async fn take_all_shards(&self, owner: &str) {
         self.execute(&format!(
             "UPDATE shards SET epoch = epoch + 1, owner = '{owner}'"

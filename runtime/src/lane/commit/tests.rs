@@ -117,6 +117,7 @@ async fn batch(store: &dyn Store, shards: &BTreeMap<i32, Shard>) -> Result<Commi
             dead_letter_topic: "dead",
             group: Noting::NAME,
             member: "test",
+            redrives_max: 3,
             now: 10,
         },
         retried: vec![],
