@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use runtime::{Headers, Outgoing, Record, Refusal};
+use schemas::headers::Extent;
 use schemas::{Decoder, Encoded, Encoder, Event, Fact, RawHeaders, RawRecord, Refused, Written};
 
 /// Reads records into events and writes facts as records. Cheap to clone, and shared by lanes.
@@ -105,6 +106,11 @@ struct KafkaHeaders<'a>(&'a Headers);
 impl RawHeaders for KafkaHeaders<'_> {
     fn last(&self, name: &str) -> Option<&[u8]> {
         self.0.get(name)
+    }
+
+    fn extent(&self) -> Extent {
+        let value_bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        Extent::of((self.0.0.iter()).map(|(name, value)| (name.len(), value_bytes(value))))
     }
 }
 

@@ -1,12 +1,13 @@
 //! From a record to an event: the schema that wrote it, the struct of that version, the domain.
 //!
-//! The order of the checks is part of the contract. Size and key first, since a record that is
+//! The order of the checks is part of the contract. Sizes and key first, since a record that is
 //! parked is parked by its key; then `ce_minreader`, since a record of a newer version may hold
 //! what this build would call wrong; then bytes, values, and whether the record around them agrees.
 
 use std::sync::Arc;
 
 use crate::domain::{DeliveryTier, Event, Purchase};
+use crate::headers::{self, RawHeaders};
 use crate::released::{self, Released};
 use crate::typed::{fact, typed};
 use crate::validate::{self, Times};
@@ -21,30 +22,6 @@ use crate::{DATUM_BYTES_MAX, Refused};
 
 /// The header that names the lowest reader version which understands the record.
 pub const MIN_READER_HEADER: &str = "ce_minreader";
-
-/// The headers of a record; of several with one name the last counts, as Kafka's clients read it.
-pub trait RawHeaders: Sync {
-    /// The last value of a header, if it has one.
-    fn last(&self, name: &str) -> Option<&[u8]>;
-}
-
-impl RawHeaders for &[(String, Vec<u8>)] {
-    fn last(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_slice())
-    }
-}
-
-impl RawHeaders for Vec<(String, Vec<u8>)> {
-    fn last(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_slice())
-    }
-}
 
 /// A record as it came, borrowed.
 #[derive(Clone, Copy)]
@@ -145,6 +122,7 @@ impl Decoder {
             let detail = format!("{} bytes; at most {DATUM_BYTES_MAX}", payload.len());
             return Err(Refused::bytes("too_large", detail));
         }
+        headers::check(record.headers.extent())?;
         let key = record.key.filter(|key| !key.is_empty());
         let key = key.ok_or_else(|| Refused::bytes("key_mismatch", "the record has no key"))?;
         let stated_min_reader = stated_min_reader(record.headers)?;

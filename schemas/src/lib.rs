@@ -8,6 +8,7 @@ pub mod currency;
 pub mod decode;
 pub mod domain;
 pub mod encode;
+pub mod headers;
 pub mod ids;
 pub mod refused;
 pub mod registry;
@@ -20,16 +21,18 @@ pub mod validate;
 pub mod versions;
 pub mod wire;
 
-pub use decode::{Decoded, Decoder, RawHeaders, RawRecord, Written};
+pub use decode::{Decoded, Decoder, RawRecord, Written};
 pub use domain::{Event, Fact, Purchase};
 pub use encode::{EncodeError, Encoded, Encoder};
+pub use headers::RawHeaders;
 pub use refused::Refused;
 pub use registry::{Registry, RegistryError};
 pub use wire::framing::WireForm;
 
 /// A datum longer than this is refused unread, and nothing a datum says makes the decoder allocate
-/// more than this at once.
-pub const DATUM_BYTES_MAX: usize = 1024 * 1024;
+/// more than this at once. The longest valid event is a fifth of it; brokers take longer records,
+/// and still longer ones that are compressed.
+pub const DATUM_BYTES_MAX: usize = 256 * 1024;
 
 /// Lowers the Avro library's allocation limit from its default of 512 MiB to [`DATUM_BYTES_MAX`].
 ///
