@@ -8,6 +8,7 @@
 
 pub mod action;
 pub mod catalogue;
+mod clock;
 mod direct;
 mod http;
 pub mod journal;
@@ -18,6 +19,7 @@ pub mod report;
 mod run;
 pub mod shop;
 
+pub use clock::{Clock, MachineClock};
 pub use plan::{Mix, Plan, Shares};
 pub use report::Report;
-pub use run::{Error, Ways, run};
+pub use run::{Error, Ways, run, run_by};

@@ -7,13 +7,14 @@ use std::io;
 use std::iter::Peekable;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use client::Publisher;
 use schemas::Encoder;
 use tokio::sync::mpsc;
 
 use crate::action::{Action, Way};
+use crate::clock::{Clock, MachineClock};
 use crate::direct;
 use crate::http::Lanes;
 use crate::journal::{Journal, Outcome};
@@ -59,6 +60,16 @@ pub async fn run(
     ways: Ways,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<Report, Error> {
+    run_by(&MachineClock::start(), plan, ways, stop).await
+}
+
+/// The same, by a clock that begins with it.
+pub async fn run_by(
+    clock: &(impl Clock + Sync),
+    plan: &Plan,
+    ways: Ways,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<Report, Error> {
     let journal = ways.journal.as_deref().map(Journal::create);
     let journal = journal.transpose().map_err(Error::Journal)?;
     let lanes = match &ways.storefront {
@@ -75,19 +86,18 @@ pub async fn run(
         report: Report::default(),
         progress: Progress::start(plan.count, ways.shows_progress),
     };
-    let started = Instant::now();
     let mut shop = Shop::new(plan).peekable();
-    let mut pace = Pace::new(plan, started);
+    let mut pace = Pace::new(plan);
     tokio::pin!(stop);
     loop {
-        let actions = pace.due(&mut shop);
+        let actions = pace.due(&mut shop, clock.elapsed());
         if actions.is_empty() {
             if shop.peek().is_none() {
                 break;
             }
             tokio::select! {
                 () = &mut stop => break,
-                () = tokio::time::sleep(TICK) => continue,
+                () = clock.wait(TICK) => continue,
             }
         }
         run.act(actions, lanes.as_ref())
@@ -101,7 +111,7 @@ pub async fn run(
     if let Some(lanes) = lanes {
         lanes.finish().await;
     }
-    run.finish(started).map_err(Error::Journal)
+    run.finish(clock.elapsed()).map_err(Error::Journal)
 }
 
 /// Whether a future is ready now.
@@ -162,37 +172,35 @@ impl Run {
         }
     }
 
-    fn finish(mut self, started: Instant) -> io::Result<Report> {
+    fn finish(mut self, elapsed: Duration) -> io::Result<Report> {
         self.collect()?;
         if let Some(journal) = &mut self.journal {
             journal.sync()?;
         }
         self.progress.finish();
-        self.report.seconds = started.elapsed().as_secs_f64();
+        self.report.seconds = elapsed.as_secs_f64();
         Ok(self.report)
     }
 }
 
 /// How many actions are due: by the rate, and never more than a window. A burst is due at once.
 struct Pace {
-    started: Instant,
     rate: Option<f64>,
     window: usize,
     taken: f64,
 }
 
 impl Pace {
-    fn new(plan: &Plan, started: Instant) -> Self {
+    fn new(plan: &Plan) -> Self {
         Self {
-            started,
             rate: plan.rate,
             window: plan.window.max(1),
             taken: 0.0,
         }
     }
 
-    fn due(&mut self, shop: &mut Peekable<Shop>) -> Vec<Action> {
-        let allowed = (self.rate).map(|rate| self.started.elapsed().as_secs_f64() * rate);
+    fn due(&mut self, shop: &mut Peekable<Shop>, elapsed: Duration) -> Vec<Action> {
+        let allowed = (self.rate).map(|rate| elapsed.as_secs_f64() * rate);
         let mut due = Vec::new();
         while due.len() < self.window {
             let is_over = allowed.is_some_and(|allowed| self.taken >= allowed);
