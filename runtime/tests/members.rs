@@ -10,6 +10,7 @@ mod counting;
 use std::{collections::BTreeSet, time::Duration};
 
 use counting::{Cluster, eventually};
+use runtime::kafka::readers::GroupReads;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -191,6 +192,41 @@ async fn a_dead_letter_that_keeps_coming_back_is_left_for_a_person() {
     )
     .await;
     member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_tells_from_outside_which_version_its_members_read() {
+    let cluster = Cluster::new(4).await;
+    assert_eq!(cluster.readers().await, [], "it never was");
+    let old = cluster.member(|config| config.reader_version = 1);
+    let reads =
+        |version| move |reads: &[GroupReads]| matches!(reads, [one] if one.reads == version);
+    let (old_reads, new_reads) = (reads(Some(1)), reads(Some(3)));
+    eventually(
+        PATIENCE,
+        "nothing was read yet, and it is known",
+        || async { old_reads(&cluster.readers().await) },
+    )
+    .await;
+    let new = cluster.member(|config| config.reader_version = 3);
+    eventually(PATIENCE, "both take part", || async {
+        old.status.report().shards.len() == 2 && new.status.report().shards.len() == 2
+    })
+    .await;
+    eventually(PATIENCE, "the slower one counts", || async {
+        old_reads(&cluster.readers().await)
+    })
+    .await;
+    old.stop().await;
+    eventually(PATIENCE, "the newer one has taken over", || async {
+        new_reads(&cluster.readers().await)
+    })
+    .await;
+    new.stop().await;
+    assert!(
+        new_reads(&cluster.readers().await),
+        "it comes back as what it was"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,14 +4,16 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use client::{GateRefusal, may_write};
 use prometheus::Registry;
 use simulator::{Mix, Plan, Report, Ways};
 
 use crate::{
+    config::Config,
     context::Context,
     exit::{End, Misuse},
     output, shutdown,
-    wiring::{open_codec, open_publisher, publisher_config},
+    wiring::{LiveGroups, open_codec, open_publisher, publisher_config},
 };
 
 const EXAMPLE: &str = "\
@@ -26,7 +28,8 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// What is published is a function of the seed. What has to come of it is in the report that is
 /// printed at the end, and with --journal in a file for `counterflow audit`. Stock comes from
-/// `counterflow stock receive`.
+/// `counterflow stock receive`. Writes no version above what every live group reads, unless
+/// schemas.force_write_version says so.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
@@ -88,6 +91,10 @@ pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<
         return Err(Misuse(why.to_owned()).into());
     }
     let stop = shutdown::on_signals()?;
+    tokio::select! {
+        allowed = ask_for_versions(&config, plan.mix) => allowed?,
+        () = stop.cancelled() => return Ok(End::Done),
+    }
     let codec = open_codec(&config).await?;
     let publishing = publisher_config(&config, "counterflow-simulate");
     let publisher = Arc::new(open_publisher(&publishing, &Registry::new())?);
@@ -106,6 +113,32 @@ pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<
         false => output::text(&as_text(&report))?,
     }
     Ok(End::Done)
+}
+
+/// What is published is a function of the seed, so a version that is not understood is not replaced
+/// by another: nothing is published.
+async fn ask_for_versions(config: &Config, mix: Mix) -> anyhow::Result<()> {
+    let version = highest(mix);
+    if version == 1 || config.schemas.force_write_version {
+        return Ok(());
+    }
+    let allowed = may_write(&LiveGroups::new(config), version, version).await;
+    allowed.map_err(|refusal| match refusal {
+        GateRefusal::ReadersBehind { .. } => Misuse(format!(
+            "--mix: {refusal}; schemas.force_write_version writes it nevertheless"
+        ))
+        .into(),
+        GateRefusal::Unknown(_) => anyhow::Error::new(refusal),
+    })
+}
+
+/// The highest version that is written.
+fn highest(mix: Mix) -> u8 {
+    match mix {
+        Mix { v3: 1.., .. } => 3,
+        Mix { v2: 1.., .. } => 2,
+        Mix { .. } => 1,
+    }
 }
 
 fn plan(asked: &Arguments, start: i64) -> Plan {
@@ -210,6 +243,13 @@ mod tests {
             v3: 2,
         };
         assert_eq!(planned(line).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_highest_version_of_a_mix_is_the_one_that_readers_need() {
+        for (text, version) in [("60/30/10", 3), ("1/1/0", 2), ("5/0/0", 1), ("0/0/1", 3)] {
+            assert_eq!(highest(mix(text).unwrap()), version, "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use client::WriteVersion;
 use prometheus::Registry;
 use storefront::{Accounts, Listeners, Storefront};
 use timeline::Reader;
@@ -14,7 +15,10 @@ use crate::{
     context::Context,
     exit::End,
     shutdown,
-    wiring::{TimelineModel, open_codec, open_publisher, open_store, spooled_publisher_config},
+    wiring::{
+        LiveGroups, TimelineModel, open_codec, open_publisher, open_store,
+        spooled_publisher_config, write_version,
+    },
 };
 
 const EXAMPLE: &str = "\
@@ -28,9 +32,15 @@ Example:
 /// next start.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the start waits to hear what the groups read. Purchases are not refused for it: without
+/// an answer they are written in the version that everybody reads.
+const ASK_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Runs the storefront: takes purchases over HTTP
 ///
-/// Accepts while Kafka is away, into spool.dir. Reads what became of purchases from the timeline
+/// Accepts while Kafka is away, into spool.dir. Writes schemas.write_version once every live group
+/// reads it, and the highest version that all of them read until then; schemas.force_write_version
+/// writes it at once. Reads what became of purchases from the timeline
 /// group's database. Is stopped by SIGTERM or SIGINT, and then finishes what is under way.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
@@ -47,11 +57,17 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<End> {
         codec = open_codec(&config) => codec?,
         () = stop.cancelled() => return Ok(End::Done),
     };
+    let write_version = Arc::new(write_version(&config));
+    let groups = LiveGroups::new(&config);
+    tokio::select! {
+        () = first_answer(&write_version, &groups) => {}
+        () = stop.cancelled() => return Ok(End::Done),
+    }
     let registry = Registry::new();
     let publishing = spooled_publisher_config(&config, "counterflow-storefront");
     let publisher = Arc::new(open_publisher(&publishing, &registry)?);
     let shop = Storefront {
-        config: settings(&config),
+        config: settings(&config, &write_version),
         encoder: codec.encoder().clone(),
         publisher: Arc::clone(&publisher),
         read_model: Arc::new(TimelineModel::new(Reader::new(open_store(
@@ -62,16 +78,45 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<End> {
     if let Ok(address) = listeners.public.local_addr() {
         tracing::info!(%address, "taking purchases");
     }
+    let asking = keep_asking(write_version, groups, config.schemas.ask_readers_every);
     let served = storefront::run(shop, listeners, stop.cancelled_owned()).await;
+    asking.abort();
     publisher.close(CLOSE_PATIENCE).await;
     served.context("serve the storefront")?;
     Ok(End::Done)
 }
 
-fn settings(config: &Config) -> storefront::Config {
+/// Asks what the groups read, and does not wait for longer than a start may take.
+async fn first_answer(write_version: &WriteVersion, groups: &LiveGroups) {
+    let asked = tokio::time::timeout(ASK_PATIENCE, write_version.advance(groups)).await;
+    let version = write_version.now();
+    match asked {
+        Ok(Ok(())) => {}
+        Ok(Err(refusal)) => tracing::warn!(%refusal, version, "writing a lower version meanwhile"),
+        Err(_) => tracing::warn!(
+            version,
+            "kafka does not say what the groups read; writing a lower version meanwhile"
+        ),
+    }
+}
+
+fn keep_asking(
+    write_version: Arc<WriteVersion>,
+    groups: LiveGroups,
+    every: Duration,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        if !write_version.is_reached() {
+            tokio::time::sleep(every).await;
+            write_version.keep_advancing(&groups, every).await;
+        }
+    })
+}
+
+fn settings(config: &Config, write_version: &Arc<WriteVersion>) -> storefront::Config {
     let http = &config.http;
     storefront::Config {
-        write_version: u32::from(config.schemas.write_version.number()),
+        write_version: Arc::clone(write_version),
         accounts: match &http.account_keys {
             Some(keys) => Accounts::Keys(keys.0.clone()),
             None => Accounts::Open,
@@ -118,8 +163,11 @@ mod tests {
             flags,
             ..Context::default()
         };
-        let settings = settings(&context.load(&[]).unwrap().config);
-        assert_eq!((settings.write_version, settings.writes_max), (2, 7));
+        let config = context.load(&[]).unwrap().config;
+        let settings = settings(&config, &Arc::new(write_version(&config)));
+        assert_eq!(settings.write_version.wanted(), 2);
+        assert_eq!(settings.write_version.now(), 1, "nobody was asked yet");
+        assert_eq!(settings.writes_max, 7);
         assert_eq!(settings.body_bytes_max, 1024);
         let Accounts::Keys(keys) = settings.accounts else {
             panic!("keys were configured and anybody may buy");

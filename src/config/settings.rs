@@ -126,8 +126,12 @@ settings! {
     schemas: Schemas {
         /// Records that need a newer reader than this are parked.
         reader_version: SchemaVersion = "3";
-        /// The version in which purchases are written; a rollback of a version is this flag.
+        /// The version in which purchases are written once every live group reads it, a lower one until then; a rollback of a version is this flag.
         write_version: SchemaVersion = "3";
+        /// Whether to write it although a live group reads lower, or nobody knows what the groups read.
+        force_write_version: bool = "false";
+        /// How often the groups are asked what they read, until all read the version to be written.
+        ask_readers_every: Duration = "30s";
     }
     /// The group's database.
     database: Database {

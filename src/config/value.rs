@@ -71,6 +71,7 @@ macro_rules! values {
 
 values! {
     String, "a text that is not empty", |text| (!text.trim().is_empty()).then(|| text.to_owned());
+    bool, "true or false", |text| text.parse().ok();
     u32, "a whole number, at least 0", |text| text.parse().ok();
     NonZeroUsize, "a whole number, at least 1", |text| text.parse().ok();
     SocketAddr, "an address and port such as 127.0.0.1:8080", |text| text.parse().ok();

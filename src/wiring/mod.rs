@@ -6,6 +6,7 @@ mod member_config;
 mod publisher;
 mod read_model;
 mod store;
+mod versions;
 mod workers;
 
 pub use codec::{open_codec, open_registry};
@@ -13,4 +14,5 @@ pub use member_config::member_config;
 pub use publisher::{open_publisher, publisher_config, spooled_publisher_config};
 pub use read_model::TimelineModel;
 pub use store::open_store;
+pub use versions::{LiveGroups, write_version};
 pub use workers::{carrier_config, dispatch_deadlines, inventory_deadlines, provider_config};

@@ -24,6 +24,24 @@ pub fn post(url: &str, body: &serde_json::Value) -> anyhow::Result<(u16, String)
     wait::block_on(ask(|client| client.post(url).json(body))).with_context(|| format!("post {url}"))
 }
 
+/// The same, with headers.
+///
+/// # Errors
+/// When there is none.
+pub fn post_with(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &serde_json::Value,
+) -> anyhow::Result<(u16, String)> {
+    let request = |client: &reqwest::Client| {
+        let plain = client.post(url).json(body);
+        headers.iter().fold(plain, |request, (name, value)| {
+            request.header(*name, *value)
+        })
+    };
+    wait::block_on(ask(request)).with_context(|| format!("post {url}"))
+}
+
 async fn ask(
     request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
 ) -> anyhow::Result<(u16, String)> {

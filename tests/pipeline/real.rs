@@ -9,3 +9,4 @@ mod python;
 mod registry;
 mod registry_away;
 mod statements;
+mod write_version;

@@ -11,3 +11,4 @@ pub(crate) mod quiet;
 pub(crate) mod readers;
 pub(crate) mod shop;
 pub(crate) mod verdict;
+pub(crate) mod write_version;

@@ -26,7 +26,7 @@ pub trait VersionGate: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateRefusal {
     /// Live groups would not understand it.
-    #[error("version {wanted} needs readers of {needed}, and {} below it", list(.behind))]
+    #[error("version {wanted} needs readers of {needed}, and {}", list(.behind))]
     ReadersBehind {
         /// The version to be written.
         wanted: u8,
@@ -51,6 +51,11 @@ fn list(readers: &[LiveReader]) -> String {
 /// understands it.
 pub async fn may_write(gate: &dyn VersionGate, wanted: u8, needed: u8) -> Result<(), GateRefusal> {
     let readers = gate.live_readers().await.map_err(GateRefusal::Unknown)?;
+    allow(readers, wanted, needed)
+}
+
+/// The same, once the live groups are known.
+pub(crate) fn allow(readers: Vec<LiveReader>, wanted: u8, needed: u8) -> Result<(), GateRefusal> {
     let behind: Vec<LiveReader> = (readers.into_iter())
         .filter(|reader| reader.reads < needed)
         .collect();

@@ -18,9 +18,11 @@ pub mod spool;
 pub mod stock;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod write_version;
 
 pub use config::Config;
 pub use error::{OpenError, PublishError};
 pub use gate::{GateRefusal, LiveReader, VersionGate, may_write};
 pub use publisher::{Health, Publisher};
 pub use record::{Receipt, Record};
+pub use write_version::WriteVersion;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 use crate::spool::Backlog;
 
@@ -112,6 +114,15 @@ impl Collector for SpoolCollector {
         families.extend(self.oldest_seconds.collect());
         families
     }
+}
+
+/// The version that is written now; whoever writes registers it.
+pub(crate) fn write_version() -> IntGauge {
+    IntGauge::new(
+        "counterflow_write_version",
+        "The version in which purchases are written now",
+    )
+    .expect("its name is one that Prometheus takes: pinned by test")
 }
 
 /// How long ago, in seconds; 0 for never and for a clock that was set back.

@@ -10,12 +10,13 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use client::Publisher;
+use client::{Publisher, WriteVersion};
 use prometheus::{Registry, TextEncoder};
 
 pub(crate) fn router(
     registry: Registry,
     publisher: Arc<Publisher>,
+    write_version: Arc<WriteVersion>,
     is_stopping: Arc<AtomicBool>,
 ) -> Router {
     let ready = move || {
@@ -31,6 +32,8 @@ pub(crate) fn router(
             "is_kafka_away": health.is_kafka_away,
             "spool_bytes": health.spool_bytes,
             "spool_oldest_seconds": health.spool_oldest_seconds,
+            "write_version": write_version.now(),
+            "write_version_wanted": write_version.wanted(),
         })))
     };
     let metrics = move || std::future::ready(render(&registry));

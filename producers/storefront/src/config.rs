@@ -1,7 +1,10 @@
 //! The storefront's settings. Every wait and every queue has its bound here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use client::WriteVersion;
 
 /// Who may buy.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +22,7 @@ pub enum Accounts {
 pub struct Config {
     /// The version that purchases are written with: 1, 2 or 3. One that a lower version cannot
     /// say is written with the lowest that can.
-    pub write_version: u32,
+    pub write_version: Arc<WriteVersion>,
     /// Who may buy.
     pub accounts: Accounts,
     /// How imported messages are read: the order of their dates, the currencies of their signs.
@@ -47,7 +50,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            write_version: 3,
+            write_version: Arc::new(WriteVersion::fixed(3)),
             accounts: Accounts::Open,
             import_rules: schemas::v0::Rules::default(),
             writes_max: 512,

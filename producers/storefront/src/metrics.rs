@@ -1,5 +1,6 @@
 //! What the storefront counts.
 
+use client::WriteVersion;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
 };
@@ -15,14 +16,17 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: IntGaugeVec,
     /// Requests refused because too many were under way: `read` or `write`.
     pub(crate) shed: IntCounterVec,
-    /// Purchases written with a higher version than configured, because a lower cannot say them.
+    /// Purchases written with a higher version than the others, because a lower cannot say them.
     pub(crate) raised: IntCounter,
     /// Purchases that were known already and not published again.
     pub(crate) repeated: IntCounter,
 }
 
 impl Metrics {
-    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub(crate) fn register(
+        registry: &Registry,
+        write_version: &WriteVersion,
+    ) -> prometheus::Result<Self> {
         let metrics = Self {
             requests: IntCounterVec::new(
                 Opts::new("counterflow_http_requests_total", "Requests answered"),
@@ -48,13 +52,14 @@ impl Metrics {
             )?,
             raised: IntCounter::new(
                 "counterflow_write_version_raised_total",
-                "Purchases written above the configured version, which cannot say them",
+                "Purchases written above the version of the others, which cannot say them",
             )?,
             repeated: IntCounter::new(
                 "counterflow_purchases_repeated_total",
                 "Purchases that were known already and not published again",
             )?,
         };
+        registry.register(Box::new(write_version.gauge()))?;
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
         registry.register(Box::new(metrics.in_flight.clone()))?;

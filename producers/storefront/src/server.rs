@@ -58,12 +58,15 @@ pub async fn run(
     listeners: Listeners,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    let metrics = Metrics::register(&storefront.registry).map_err(io::Error::other)?;
+    let write_version = &storefront.config.write_version;
+    let metrics =
+        Metrics::register(&storefront.registry, write_version).map_err(io::Error::other)?;
     let is_stopping = Arc::new(AtomicBool::new(false));
     let admin_server = listeners.admin.map(|listener| {
         let router = admin::router(
             storefront.registry.clone(),
             Arc::clone(&storefront.publisher),
+            Arc::clone(write_version),
             Arc::clone(&is_stopping),
         );
         tokio::spawn(async move { axum::serve(listener, router).await })

@@ -79,9 +79,9 @@ impl Shop {
         }
     }
 
-    /// Writes with the configured version, or the lowest above it that can say the purchase.
+    /// Writes with the version of now, or the lowest above it that can say the purchase.
     fn encode(&self, mut purchase: Purchase) -> Result<Encoded, Problem> {
-        let mut version = self.config.write_version;
+        let mut version = u32::from(self.config.write_version.now());
         loop {
             purchase.written_version = u8::try_from(version).unwrap_or(u8::MAX);
             match self.encoder.encode_purchase(&purchase, version) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use client::spool::SpoolConfig;
 use client::testing::Cluster;
-use client::{Publisher, Record};
+use client::{Publisher, Record, WriteVersion};
 use prometheus::Registry;
 use reqwest::{Client, Response, StatusCode};
 use schemas::{Encoder, topics};
@@ -220,7 +220,7 @@ async fn a_purchase_is_accepted_and_published_under_a_derived_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_written_version_is_configuration_as_far_as_it_can_say_the_purchase() {
     let config = Config {
-        write_version: 1,
+        write_version: Arc::new(WriteVersion::fixed(1)),
         ..Config::default()
     };
     let running = start(config).await;

@@ -42,11 +42,14 @@ impl Polling {
         log_answer("start", outcome);
         for (topic, partition, _) in &partitions {
             self.stamp(topic, *partition, ticket);
+            self.told.forget(topic, *partition);
         }
         // A pause of the application survives a new assignment in librdkafka, so what is paused is
         // said anew: nothing, until the watermarks say otherwise.
         self.paused.clear();
         log_answer("resume", self.consumer.resume(&list));
+        // At once: producers ask which version whoever has these partitions reads.
+        self.commit();
     }
 
     fn stamp(&mut self, topic: &str, partition: i32, ticket: u64) {
@@ -87,20 +90,12 @@ impl Polling {
         list
     }
 
-    /// Tells Kafka how far the group is, for lag tools and autoscalers; nobody reads it back.
+    /// Tells Kafka how far this member is and what it reads.
     pub(super) fn commit(&mut self) {
         let positions = self.status.positions();
-        let mut list = TopicPartitionList::new();
-        for ((topic, partition), offset) in &positions {
-            let known = self.committed.get(&(topic.clone(), *partition));
-            if known != Some(offset) {
-                let added = list.add_partition_offset(topic, *partition, Offset::Offset(*offset));
-                log_answer("commit", added);
-            }
-        }
-        if list.count() > 0 {
-            match self.consumer.commit(&list, CommitMode::Async) {
-                Ok(()) => self.committed = positions,
+        if let Some(news) = self.told.news(&positions) {
+            match self.consumer.commit(&news, CommitMode::Async) {
+                Ok(()) => self.told.told(positions),
                 Err(error) => tracing::debug!(%error, "positions not told to kafka"),
             }
         }

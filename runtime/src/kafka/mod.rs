@@ -8,8 +8,10 @@ pub mod in_process;
 mod options;
 mod poll;
 mod publisher;
+pub mod readers;
 mod rebalance;
 pub mod scan;
+mod told;
 mod topic_id;
 
 pub(crate) use flow::lane_of;

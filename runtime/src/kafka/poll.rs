@@ -4,7 +4,7 @@
 //! commits is in `flow`. Both run on this thread, between two polls or inside one.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex, mpsc as std_mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -23,6 +23,7 @@ use super::{
     flow::lane_of,
     options,
     rebalance::{Context, lock},
+    told::Told,
 };
 use crate::{
     config::Config,
@@ -103,7 +104,7 @@ impl PollThread {
                 .map(|topic| (Arc::from(topic.as_str()), vec![]))
                 .collect(),
             paused: BTreeSet::new(),
-            committed: BTreeMap::new(),
+            told: Told::new(config.reader_version),
             commit_interval: config.commit_interval,
         };
         let thread = std::thread::Builder::new()
@@ -140,7 +141,7 @@ pub(super) struct Polling {
     /// Per topic and partition, the ticket under which it was started.
     pub(super) tickets: Vec<(Arc<str>, Vec<u64>)>,
     pub(super) paused: BTreeSet<usize>,
-    pub(super) committed: BTreeMap<(String, i32), i64>,
+    pub(super) told: Told,
     pub(super) commit_interval: Duration,
 }
 

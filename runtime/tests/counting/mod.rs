@@ -19,7 +19,11 @@ use rdkafka::{
 use runtime::{
     Config, Group, Record, Service,
     bookkeeping::rows::{DeadLetter, Position},
-    kafka::{in_process::InProcessCluster, scan::Scanner},
+    kafka::{
+        in_process::InProcessCluster,
+        readers::{self, GroupReads},
+        scan::Scanner,
+    },
     rows::Row,
     status::Status,
     store::{Cells, Kind, Mode, Statement, Store, open},
@@ -200,6 +204,17 @@ impl Cluster {
             "SELECT COUNT(*) FROM dead_letters WHERE state = 'set_aside' AND redrives = {redrives}"
         );
         self.number(&sql).await == 1
+    }
+
+    /// What the group says of itself to others.
+    pub(crate) async fn readers(&self) -> Vec<GroupReads> {
+        let (bootstrap, topic) = (self.kafka.bootstrap_servers(), self.topic.clone());
+        let ask = move || {
+            let groups = [Counting::NAME];
+            let timeout = Duration::from_secs(10);
+            readers::of_topic(&bootstrap, &BTreeMap::new(), &topic, &groups, timeout)
+        };
+        tokio::task::spawn_blocking(ask).await.unwrap().unwrap()
     }
 
     pub(crate) async fn take_all_shards(&self, owner: &str) {

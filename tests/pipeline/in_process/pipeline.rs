@@ -10,7 +10,7 @@ use crate::whole::{
     database::Database,
     endurance::Endurance,
     members::{GROUPS, Pipeline},
-    poison, readers,
+    poison, readers, write_version,
 };
 use schemas::topics;
 
@@ -87,4 +87,14 @@ fn a_header_whose_name_is_no_text_stops_nothing() {
 #[test]
 fn a_basket_waits_for_a_reader_that_understands_it() {
     readers::a_basket_waits_for_a_reader_that_understands_it(&mut machine().pipeline);
+}
+
+#[test]
+fn a_version_waits_for_its_slowest_reader() {
+    write_version::a_version_waits_for_its_slowest_reader(&mut machine().pipeline, &[]);
+}
+
+#[test]
+fn a_storefront_opens_without_an_answer() {
+    write_version::a_storefront_opens_without_an_answer(&mut machine().pipeline);
 }
