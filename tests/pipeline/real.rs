@@ -1,5 +1,7 @@
 //! What runs on real services, started by the harness.
 
+mod bombs;
+mod hostile_schemas;
 mod kafka;
 mod outages;
 mod pipeline;

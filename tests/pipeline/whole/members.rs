@@ -316,6 +316,11 @@ impl Pipeline {
 }
 
 impl Member {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// What a probe answers, if it does.
     pub(crate) fn probe(&self, path: &str) -> Option<(u16, String)> {
         probe::get(&format!("http://127.0.0.1:{}/{path}", self.port)).ok()
