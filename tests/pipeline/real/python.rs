@@ -23,6 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// Purchases of each version and of each way to name a schema.
 const COUNT: usize = 5;
 const VERSIONS: usize = 3;
+/// What the auditor prints when every promise was kept.
+const KEPT: &str = "nothing lost, nothing doubled, nothing invented";
 
 #[test]
 fn purchases_of_python_clients_take_effect_like_ours_and_they_read_our_facts() {
@@ -41,7 +43,7 @@ fn purchases_of_python_clients_take_effect_like_ours_and_they_read_our_facts() {
         "payment",
         &[("registry.url", &registry.url_at(proxy.port()))],
     );
-    for group in ["inventory", "dispatch", "timeline"] {
+    for group in ["inventory", "dispatch", "analytics", "timeline"] {
         pipeline.start(group, &[]);
     }
 
@@ -63,6 +65,9 @@ fn purchases_of_python_clients_take_effect_like_ours_and_they_read_our_facts() {
     let facts = python(&pipeline, &registry.url(), "read", None);
     assert_read(&facts, "registry", &first);
     assert_read(&facts, "fingerprint", &second);
+    let journal = pipeline.journal().display().to_string();
+    let audit = pipeline.succeed(&["audit", "--provider-journal", &journal]);
+    assert!(audit.contains(KEPT), "{audit}");
 }
 
 /// Every purchase came to its end, with all of its events on one partition: keys are placed alike.
