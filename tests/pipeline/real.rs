@@ -11,4 +11,5 @@ mod python;
 mod registry;
 mod registry_away;
 mod statements;
+mod stripe;
 mod write_version;
