@@ -46,6 +46,7 @@ pub(crate) fn of(
             letter.dead_letter_id = format!("task:{}", row.task_id);
             letter.record_key = Some(row.task_key.clone().into_bytes());
             letter.payload = Some(answer.0.to_string().into_bytes());
+            letter.redrives = row.redrives;
         }
         Origin::Timer(timer) => {
             letter.dead_letter_id = format!("timer:{}", timer.timer_id);

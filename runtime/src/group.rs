@@ -105,6 +105,9 @@ pub struct Effects<F> {
     pub timers: Vec<NewTimer>,
     /// Ids of timers that are no longer wanted.
     pub cancelled_timers: Vec<String>,
+    /// Why the input is set aside though it was applied, if it is: reason and detail, as in
+    /// [`Refusal::Poison`].
+    pub set_aside: Option<(&'static str, String)>,
 }
 
 impl<F> Default for Effects<F> {
@@ -114,6 +117,7 @@ impl<F> Default for Effects<F> {
             tasks: vec![],
             timers: vec![],
             cancelled_timers: vec![],
+            set_aside: None,
         }
     }
 }
@@ -134,5 +138,10 @@ impl<F> Effects<F> {
     /// Cancels a timer; one that does not exist is no error.
     pub fn cancel_timer(&mut self, timer_id: impl Into<String>) {
         self.cancelled_timers.push(timer_id.into());
+    }
+    /// Sets the input aside for a person, and keeps what it changed: for what must be remembered
+    /// and must not be believed.
+    pub fn set_aside(&mut self, reason: &'static str, detail: impl Into<String>) {
+        self.set_aside = Some((reason, detail.into()));
     }
 }

@@ -88,6 +88,7 @@ fn what_a_purchase_waits_for_is_explained(url: &str) {
         state: "waiting".to_owned(),
         answer: None,
         answered_at: None,
+        redrives: 0,
     };
     insert(url, "payment", &task);
     let timer = TimerRow {

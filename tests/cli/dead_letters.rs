@@ -54,10 +54,15 @@ fn set_aside(url: &str, letters: &[DeadLetter]) {
 fn prepare(url: &str) {
     let settings = [("COUNTERFLOW__DATABASE__URL", url)];
     counterflow(&["migrate", "--group", "payment"], &settings).code(0);
-    let answer = DeadLetter {
-        dead_letter_id: "task:purchase-9:authorise".to_owned(),
+    let timer = DeadLetter {
+        dead_letter_id: "timer:purchase-9:expire".to_owned(),
         topic: String::new(),
         ..letter(9, "truncated", 0)
+    };
+    let answer = DeadLetter {
+        dead_letter_id: "task:purchase-8:authorise".to_owned(),
+        topic: String::new(),
+        ..letter(8, "provider_mismatch", 0)
     };
     set_aside(
         url,
@@ -65,6 +70,7 @@ fn prepare(url: &str) {
             letter(1, "truncated", 0),
             letter(2, "truncated", 3),
             letter(3, "conflicting_duplicate", 0),
+            timer,
             answer,
         ],
     );
@@ -84,7 +90,7 @@ fn they_are_listed_by_what_is_asked_for_and_counted_by_reason(url: &str) {
             .collect()
     };
     let all = list(&[]);
-    assert_eq!(offsets(&all), [9, 3, 2, 1]);
+    assert_eq!(offsets(&all), [9, 8, 3, 2, 1]);
     assert_eq!(all["counts"][0]["reason"], "truncated");
     assert_eq!(all["counts"][0]["count"], 3);
     assert_eq!(offsets(&list(&["--reason", "conflicting_duplicate"])), [3]);
@@ -93,7 +99,10 @@ fn they_are_listed_by_what_is_asked_for_and_counted_by_reason(url: &str) {
         offsets(&list(&["--topic", "shop.purchases.v1", "--limit", "1"])),
         [3]
     );
-    assert_eq!(offsets(&list(&["--since", "1970-01-01T00:00:03Z"])), [9, 3]);
+    assert_eq!(
+        offsets(&list(&["--since", "1970-01-01T00:00:03Z"])),
+        [9, 8, 3]
+    );
     assert_eq!(offsets(&list(&["--since", "1h"])), [0; 0]);
     assert_eq!(offsets(&list(&["--state", "redriven"])), [0; 0]);
     let text = counterflow(&["dead-letters", "list", "payment"], &settings)
@@ -154,12 +163,12 @@ fn a_redrive_is_a_dry_run_until_it_is_confirmed_and_never_endless(url: &str) {
     assert_eq!(dry["left_after_too_many_redrives"][0]["offset"], 2);
     assert_eq!(
         dry["left_without_a_record"][0]["dead_letter_id"],
-        "task:purchase-9:authorise"
+        "timer:purchase-9:expire"
     );
     assert_eq!(in_state("redrive"), 0);
     let done = redrive(&["--all", "--yes"]).code(0).json();
-    assert_eq!(done["marked"], 2);
-    assert_eq!((in_state("redrive"), in_state("set-aside")), (2, 2));
+    assert_eq!(done["marked"], 3);
+    assert_eq!((in_state("redrive"), in_state("set-aside")), (3, 2));
     let again = redrive(&["shop.purchases.v1[0]@1", "--yes"]).code(0).json();
     assert_eq!(again["marked"], 0);
 }

@@ -19,9 +19,17 @@ use crate::store::Migration;
 pub const COMPONENT: &str = "runtime";
 
 /// The runtime's own tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "bookkeeping",
-    postgres: include_str!("../../migrations/0001_bookkeeping.postgres.sql"),
-    sqlite: include_str!("../../migrations/0001_bookkeeping.sqlite.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "bookkeeping",
+        postgres: include_str!("../../migrations/0001_bookkeeping.postgres.sql"),
+        sqlite: include_str!("../../migrations/0001_bookkeeping.sqlite.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "redriven tasks",
+        postgres: include_str!("../../migrations/0002_redriven_tasks.postgres.sql"),
+        sqlite: include_str!("../../migrations/0002_redriven_tasks.sqlite.sql"),
+    },
+];

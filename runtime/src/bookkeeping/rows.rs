@@ -94,6 +94,8 @@ crate::table! {
         answer: Option<String>,
         /// When the answer was applied, microseconds.
         answered_at: Option<i64>,
+        /// How often it was tried again after its answer had been set aside.
+        redrives: i64,
     }
 }
 

@@ -79,7 +79,7 @@ pub(crate) static UNPUBLISHED: LazyLock<Statement> = LazyLock::new(|| {
 
 const TASK_COLUMNS: &str = "task_id, shard, sequence, task_key, kind, payload, causation_id, \
                             traceparent, created_at, attempts, not_before, state, answer, \
-                            answered_at";
+                            answered_at, redrives";
 
 /// Tasks without an answer behind a sequence, in order, at most `limit` per shard. Parameters:
 /// shard, sequence, limit. Returns the tasks' columns.

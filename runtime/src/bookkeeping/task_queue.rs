@@ -40,6 +40,14 @@ impl TaskQueue {
         }
     }
 
+    /// A task whose answer had been set aside waits again.
+    pub(crate) fn reopened(&mut self, row: TaskRow) {
+        // One behind the window comes with what is read next.
+        if !self.more_stored || row.sequence <= self.last_loaded {
+            self.insert(row);
+        }
+    }
+
     /// Whether more should be read from the database, and behind which sequence.
     #[must_use]
     pub(crate) fn wants_more(&self) -> Option<i64> {
@@ -159,6 +167,7 @@ mod tests {
             state: "waiting".to_owned(),
             answer: None,
             answered_at: None,
+            redrives: 0,
         }
     }
 

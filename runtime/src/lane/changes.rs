@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     decide::{Read, Verdict},
-    items::Origin,
+    items::{Item, Origin},
 };
 use crate::{
     bookkeeping::{
@@ -15,6 +15,7 @@ use crate::{
     dead_letter,
     group::{Effects, Group, Timestamp},
     record::{Outgoing, Record},
+    refusal::Stage,
 };
 
 /// The changes of a batch.
@@ -87,21 +88,21 @@ impl Changes {
                 if let Some(note) = note {
                     tracing::debug!(note, shard = item.shard, "ignored");
                 }
+                let mut effects = effects;
+                let set_aside = effects.set_aside.take();
                 self.follow(group, item.shard, item.traceparent(), effects, around);
-                fate
+                match set_aside {
+                    None => fate,
+                    Some((reason, detail)) => {
+                        self.set_aside(item, reason, &detail, Stage::Decide, around)
+                    }
+                }
             }
             Verdict::SetAside {
                 reason,
                 detail,
                 stage,
-            } => {
-                let letter = dead_letter::of(item, reason, &detail, stage, around.now);
-                let outgoing = dead_letter::outgoing(&letter, around);
-                self.journal(item.shard, outgoing, around);
-                self.dead_letters.push(letter);
-                self.set_aside += 1;
-                Fate::SetAside
-            }
+            } => self.set_aside(item, reason, &detail, stage, around),
             Verdict::Left => {
                 self.leave(&item.origin);
                 Fate::SetAside
@@ -132,6 +133,22 @@ impl Changes {
             letter.state = "set_aside".to_owned();
             self.dead_letters.push(letter);
         }
+    }
+
+    fn set_aside(
+        &mut self,
+        item: &Item,
+        reason: &str,
+        detail: &str,
+        stage: Stage,
+        around: &Surroundings<'_>,
+    ) -> Fate {
+        let letter = dead_letter::of(item, reason, detail, stage, around.now);
+        let outgoing = dead_letter::outgoing(&letter, around);
+        self.journal(item.shard, outgoing, around);
+        self.dead_letters.push(letter);
+        self.set_aside += 1;
+        Fate::SetAside
     }
 
     /// What is written because the input itself is finished.
@@ -218,6 +235,7 @@ impl Changes {
                 state: "waiting".to_owned(),
                 answer: None,
                 answered_at: None,
+                redrives: 0,
             });
         }
         for timer_id in effects.cancelled_timers {

@@ -11,6 +11,7 @@ mod decide;
 mod items;
 mod performer;
 mod recover;
+mod reopen;
 mod round;
 mod tick;
 

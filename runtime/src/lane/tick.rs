@@ -52,8 +52,14 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let numbers: Vec<i32> = self.shards.keys().copied().collect();
         let store = std::sync::Arc::clone(&self.shared.store);
         match look(store.as_ref(), &numbers, &readable, &behind, reader).await {
-            Ok(looked) => {
+            Ok(mut looked) => {
+                let (answers, records): (Vec<_>, Vec<_>) =
+                    (looked.redrives.into_iter()).partition(super::reopen::is_answer);
+                looked.redrives = records;
                 self.take_looked(looked, &behind);
+                if !answers.is_empty() {
+                    self.reopen(answers).await;
+                }
                 self.flush().await;
                 self.prune().await;
             }

@@ -1,8 +1,9 @@
 //! `counterflow dead-letters redrive`: gives what was set aside to its group again.
 //!
-//! A redrive is a mark in the group's database; the owner of the shard picks it up and applies it
-//! in a batch like any other input, so it happens once, and in that group only. What comes back
-//! too often is left for a person.
+//! A redrive is a mark in the group's database; the owner of the shard picks it up, so it happens
+//! once, and in that group only. A record is applied in a batch like any other input. An answer has
+//! no record: its task waits again, and the other side is asked once more under the same key. What
+//! comes back too often is left for a person.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ const EXAMPLE: &str = "\
 Example:
   counterflow dead-letters redrive payment --reason unknown_schema
   counterflow dead-letters redrive payment --reason unknown_schema --yes --rate 50 --wait 1m
-  counterflow dead-letters redrive payment 'shop.purchases.v1[3]@1841' --yes";
+  counterflow dead-letters redrive payment 'shop.purchases.v1[3]@1841' --yes
+  counterflow dead-letters redrive payment --reason provider_mismatch --yes";
 
 /// More are taken by calling it again, so that memory stays bounded.
 const LETTERS_MAX: i64 = 10_000;
@@ -38,7 +40,8 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Gives dead letters to their group again; without --yes only says which
 ///
-/// Takes those with the ids, or those that every filter fits, 10 000 at a time. A letter that was
+/// Takes those with the ids, or those that every filter fits, 10 000 at a time. An answer that was
+/// set aside is asked for again: its task is performed once more. A letter that was
 /// redriven consumer.redrives_max times and came back each time is left alone. With --wait, exits
 /// 1 when any came back or was not taken in time.
 #[derive(Debug, Args)]
@@ -76,7 +79,7 @@ struct Choice {
     take: Vec<Letter>,
     /// Came back too often.
     looped: Vec<Letter>,
-    /// Answers and timers: there is no record to be read again.
+    /// Timers: there is no record to be read again, and nobody to be asked.
     no_record: Vec<Letter>,
 }
 
@@ -164,7 +167,7 @@ async fn by_id(store: &dyn Store, ids: &[String]) -> Result<Vec<Letter>, StoreEr
 fn choose(letters: Vec<Letter>, redrives_max: i64) -> Choice {
     let mut choice = Choice::default();
     for letter in letters {
-        if !letter.is_record() {
+        if !letter.can_be_redriven() {
             choice.no_record.push(letter);
         } else if letter.redrives >= redrives_max {
             choice.looped.push(letter);
@@ -246,7 +249,7 @@ fn as_text(asked: &Arguments, choice: &Choice, marked: u64, redrives_max: i64) -
     if !choice.no_record.is_empty() {
         let count = choice.no_record.len();
         text.push_str(&format!(
-            "{count} left: answers or timers, without a record to read again\n"
+            "{count} left: timers, without a record to read again\n"
         ));
     }
     text

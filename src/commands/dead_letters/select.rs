@@ -181,9 +181,10 @@ impl Filters {
 }
 
 impl Letter {
-    /// Whether it is a record, and so can be given to its group again; answers and timers cannot.
-    pub(super) fn is_record(&self) -> bool {
-        !self.topic.is_empty()
+    /// Whether it can be given to its group again: a record is read again, and an answer asked for
+    /// again. A timer has neither.
+    pub(super) fn can_be_redriven(&self) -> bool {
+        !self.topic.is_empty() || self.dead_letter_id.starts_with("task:")
     }
 
     /// Its key as text, with nothing in it that a terminal would obey.
