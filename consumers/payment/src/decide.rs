@@ -28,7 +28,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Refusal`] for a purchase that contradicts an earlier one, and for an answer that does not fit
-/// what was asked (`provider_mismatch`) or says that the request was wrong (`provider_refused`).
+/// what was asked (`provider_mismatch`) or refuses to let go or to give back (`provider_refused`).
 pub fn decide(
     method_on_file: &str,
     rows: &mut PaymentRows,
@@ -142,6 +142,7 @@ impl Paying<'_> {
                 Step::OweForGoods => self.not_captured(self.row.state.as_str().to_owned(), 0)?,
                 Step::Authorise => self.ask(Call::Authorise)?,
                 Step::Void => self.ask(Call::Void)?,
+                Step::Release => self.ask(Call::Release)?,
                 Step::Capture => self.ask(Call::Capture)?,
                 Step::Refund => self.ask(Call::Refund)?,
             }
@@ -150,13 +151,15 @@ impl Paying<'_> {
     }
 
     /// Asks the provider; without a card there is nobody to ask, and it is done at once.
-    fn ask(&mut self, call: Call) -> Result<(), Refusal> {
+    pub(crate) fn ask(&mut self, call: Call) -> Result<(), Refusal> {
         if !self.row.needs_provider() {
             return self.done(call, WITHOUT_PROVIDER, Some(WITHOUT_PROVIDER));
         }
         self.row.state = match call {
             Call::Authorise => State::Authorising,
-            Call::Void => State::Voiding,
+            // Whatever turns up of what was given up is let go, and the payment stays declined.
+            Call::Release if self.row.state == State::Declined => State::Declined,
+            Call::Void | Call::Release => State::Voiding,
             Call::Capture => State::Capturing,
             Call::Refund => State::Refunding,
         };
@@ -186,7 +189,7 @@ impl Paying<'_> {
     ) -> Result<(), Refusal> {
         match call {
             Call::Authorise => self.authorised(intent),
-            Call::Void => self.voided(true),
+            Call::Void | Call::Release => self.voided(self.row.authorised_at.is_some()),
             Call::Capture => self.captured(),
             Call::Refund => self.refunded(refund.unwrap_or_default()),
         }
@@ -211,7 +214,15 @@ impl Paying<'_> {
         Ok(())
     }
 
+    /// Keeps what a disputed authorisation can be let go by, and sets the answer aside.
+    pub(crate) fn dispute(&mut self, intent: Option<String>, detail: String) {
+        self.row.state = State::Disputed;
+        self.row.provider_ref = intent;
+        self.effects.set_aside("provider_mismatch", detail);
+    }
+
     pub(crate) fn declined(&mut self, reason: &str) {
+        self.row.provider_ref = None;
         self.end(State::Declined, reason.to_owned());
         let fact = PaymentDeclined {
             event_id: self.fact_id("declined"),
@@ -311,7 +322,9 @@ impl Paying<'_> {
         match call {
             Call::Authorise => row.purchase_event_id.clone().unwrap_or_default(),
             Call::Capture => row.handed_over_by.clone().unwrap_or_default(),
-            Call::Void | Call::Refund => ended_by(row),
+            // What was given up is let go because it was given up, whatever else has happened.
+            Call::Release if row.state == State::Declined => self.fact_id("declined"),
+            Call::Void | Call::Refund | Call::Release => ended_by(row),
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Call {
     Capture,
     /// Give it back.
     Refund,
+    /// Let go of whatever is held for the purchase, though no reference of it is known.
+    Release,
 }
 
 impl Call {
@@ -57,15 +59,22 @@ impl Call {
             Self::Void => "void",
             Self::Capture => "capture",
             Self::Refund => "refund",
+            Self::Release => "release",
         }
     }
 
     /// The call of a word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Authorise, Self::Void, Self::Capture, Self::Refund]
-            .into_iter()
-            .find(|call| call.as_str() == word)
+        [
+            Self::Authorise,
+            Self::Void,
+            Self::Capture,
+            Self::Refund,
+            Self::Release,
+        ]
+        .into_iter()
+        .find(|call| call.as_str() == word)
     }
 }
 
@@ -98,10 +107,21 @@ pub enum Outcome {
         /// How often it was tried.
         attempts: i32,
     },
-    /// The provider says that the request is wrong: ours to mend.
+    /// The provider says that the request is wrong, and holds nothing of it.
     Rejected {
-        /// The provider's words for it.
+        /// The provider's word for it.
         code: String,
+        /// Its words for a person.
+        #[serde(default)]
+        detail: String,
+    },
+    /// The provider fails and shows nothing of the call, and will not say more: it is given up. What
+    /// it may hold all the same has still to be let go.
+    Untraced,
+    /// Nothing is held for the purchase any more.
+    Released {
+        /// What was found and let go.
+        intents: Vec<String>,
     },
     /// The provider holds something else than what was asked.
     Mismatch {

@@ -11,12 +11,19 @@ pub fn explain(row: &Payment) -> String {
     match row.state {
         State::Expected => "Facts came in before the purchase itself; nothing is asked yet.".into(),
         State::Authorising => waiting(&format!("hold {amount}")),
+        State::Disputed => format!(
+            "The provider says something else about holding {amount} than it was asked for; it is \
+             let go when the purchase is cancelled, unless it is put right before."
+        ),
         State::Authorised => format!("{amount} is held until the goods are handed over."),
         State::Declined => format!("Declined: {reason}; nothing is held."),
         State::Voiding => waiting(&format!(
             "let go of {amount} because the purchase ended ({})",
             crate::step::ending_reason(row)
         )),
+        State::Voided if row.provider_ref.is_some() && row.authorised_at.is_none() => {
+            format!("What the provider held was not what was asked; it was let go ({reason}).")
+        }
         State::Voided if row.authorised_at.is_none() => {
             format!("Nothing was asked for: the purchase had already ended ({reason}).")
         }

@@ -35,12 +35,20 @@ pub use tasks::{ProviderConfig, ProviderWorker};
 pub const TOPICS: [&str; 3] = [topics::PURCHASES, topics::RESERVATIONS, topics::SHIPMENTS];
 
 /// The group's tables as numbered SQL.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "payments and the ledger",
-    postgres: include_str!("../migrations/0001_payments.postgres.sql"),
-    sqlite: include_str!("../migrations/0001_payments.sqlite.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "payments and the ledger",
+        postgres: include_str!("../migrations/0001_payments.postgres.sql"),
+        sqlite: include_str!("../migrations/0001_payments.sqlite.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "disputed authorisations",
+        postgres: include_str!("../migrations/0002_disputed.postgres.sql"),
+        sqlite: include_str!("../migrations/0002_disputed.sqlite.sql"),
+    },
+];
 
 /// The group.
 #[derive(Debug, Clone)]

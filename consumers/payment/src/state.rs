@@ -39,6 +39,8 @@ states! {
     Expected = "expected",
     /// The provider is asked to hold the money.
     Authorising = "authorising",
+    /// The provider says that it holds something else than was asked: nothing is stated.
+    Disputed = "disputed",
     /// The money is held.
     Authorised = "authorised",
     /// The provider refused to hold it.
@@ -84,12 +86,11 @@ mod tests {
 
     #[test]
     fn both_databases_know_every_state() {
-        for migration in crate::MIGRATIONS {
-            for state in State::ALL {
-                let word = format!("'{}'", state.as_str());
-                assert!(migration.postgres.contains(&word), "{word}");
-                assert!(migration.sqlite.contains(&word), "{word}");
-            }
+        let latest = crate::MIGRATIONS.last().unwrap();
+        for state in State::ALL {
+            let word = format!("'{}'", state.as_str());
+            assert!(latest.postgres.contains(&word), "{word}");
+            assert!(latest.sqlite.contains(&word), "{word}");
         }
     }
 }

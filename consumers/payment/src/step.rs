@@ -12,6 +12,8 @@ pub enum Step {
     EndUnasked,
     /// Let go of what is held.
     Void,
+    /// Let go of whatever is held, without a reference of it.
+    Release,
     /// Take what is held.
     Capture,
     /// Give back what was taken.
@@ -36,6 +38,10 @@ pub fn next_step(row: &Payment) -> Option<Step> {
         State::Expected => Some(Step::Authorise),
         State::Authorised if handed_over => Some(Step::Capture),
         State::Authorised if cancelled || rejected => Some(Step::Void),
+        State::Disputed if cancelled || rejected => match row.provider_ref {
+            Some(_) => Some(Step::Void),
+            None => Some(Step::Release),
+        },
         State::Captured if cancelled => Some(Step::Refund),
         State::Declined | State::Voided if handed_over && !cancelled => Some(Step::OweForGoods),
         State::Authorised
@@ -43,6 +49,7 @@ pub fn next_step(row: &Payment) -> Option<Step> {
         | State::Declined
         | State::Voided
         | State::Authorising
+        | State::Disputed
         | State::Voiding
         | State::Capturing
         | State::Refunding

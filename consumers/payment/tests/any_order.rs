@@ -17,7 +17,7 @@ mod world;
 use payment::{PaymentEvent, State};
 use proptest::prelude::*;
 use runtime::Decision;
-use world::{NOW, Provider, World, bought, cancelled, handed_over, rejected};
+use world::{NOW, Provider, Trouble, World, bought, cancelled, handed_over, rejected};
 
 #[derive(Debug, Clone)]
 struct Story {
@@ -26,6 +26,7 @@ struct Story {
     shipments: Vec<&'static str>,
     declines: bool,
     capture_fails: bool,
+    trouble: Trouble,
 }
 
 impl Story {
@@ -56,14 +57,33 @@ fn story() -> impl Strategy<Value = Story> {
         vec!["handed_over", "cancelled"],
         vec!["cancelled", "handed_over"],
     ]);
-    let told = (card, any::<bool>(), shipments, any::<bool>(), any::<bool>());
+    let trouble = proptest::sample::select(vec![
+        Trouble::None,
+        Trouble::Lies,
+        Trouble::Unnamed,
+        Trouble::Untraced,
+        Trouble::Rejects,
+    ]);
+    let told = (
+        card,
+        any::<bool>(),
+        shipments,
+        any::<bool>(),
+        any::<bool>(),
+        trouble,
+    );
     told.prop_map(
-        |(card_minor, rejected, shipments, declines, capture_fails)| Story {
+        |(card_minor, rejected, shipments, declines, capture_fails, trouble)| Story {
             card_minor,
             rejected: rejected && shipments != ["handed_over"],
-            shipments,
             declines,
             capture_fails,
+            // Dispatch ships what is paid: where the money is in doubt, nothing is handed over.
+            trouble: match shipments.contains(&"handed_over") {
+                true => Trouble::None,
+                false => trouble,
+            },
+            shipments,
         },
     )
 }
@@ -72,6 +92,7 @@ fn play(story: &Story, schedule: &[u8]) -> World {
     let mut world = World::new(Provider {
         declines: story.declines,
         capture_fails: story.capture_fails,
+        trouble: story.trouble,
         ..Provider::default()
     });
     let mut topics = story.topics().map(Vec::into_iter);
@@ -91,7 +112,11 @@ fn play(story: &Story, schedule: &[u8]) -> World {
             }
             _ => {
                 if let Some(again) = world.answered.last().cloned() {
-                    assert_eq!(world.deliver(&again), Ok(Decision::Duplicate));
+                    let state = world.payment().unwrap().state;
+                    match world.deliver(&again) {
+                        Ok(decision) => assert_ne!(decision, Decision::Applied),
+                        Err(_) => assert_eq!(state, State::Disputed),
+                    }
                 }
             }
         }
@@ -112,10 +137,10 @@ fn check_money(world: &mut World, story: &Story) -> i64 {
     assert!(provider.refunded_minor <= provider.captured_minor);
     assert!(provider.captured_minor <= story.card_minor);
     let net = provider.captured_minor - provider.refunded_minor;
-    let held = if row.state == State::Authorised {
-        story.card_minor
-    } else {
-        0
+    // Of a dispute the provider holds what it holds; the ledger knows of nothing.
+    let held = match row.state {
+        State::Authorised | State::Disputed => story.card_minor,
+        _ => 0,
     };
     assert_eq!(provider.held_minor, held, "held in state {:?}", row.state);
     let balances = world.balances();
@@ -181,6 +206,7 @@ proptest! {
             shipments: vec!["handed_over"],
             declines: false,
             capture_fails: false,
+            trouble: Trouble::None,
         };
         let mut world = play(&story, &schedule);
         check_money(&mut world, &story);

@@ -13,7 +13,7 @@ use payment::{
 };
 use runtime::{Decision, Refusal};
 use schemas::{Event, Fact, domain::TenderKind};
-use world::{ID, Provider, World, bought, cancelled, handed_over, purchase, rejected};
+use world::{ID, Provider, Trouble, World, bought, cancelled, handed_over, purchase, rejected};
 
 fn reason(refused: Result<Decision, Refusal>) -> &'static str {
     match refused {
@@ -186,11 +186,84 @@ fn an_answer_that_does_not_fit_what_was_asked_is_never_a_fact() {
             call: Call::Authorise,
             outcome: Outcome::Done(said),
         };
-        let refused = world.deliver(&answer);
-        assert_eq!(reason(refused), "provider_mismatch");
+        assert_eq!(world.deliver(&answer), Ok(Decision::Applied));
+        assert_eq!(world.set_aside, ["provider_mismatch"]);
         assert!(world.facts.is_empty() && world.balances().is_empty());
-        assert_eq!(world.payment().unwrap().state, State::Authorising);
+        assert_eq!(world.payment().unwrap().state, State::Disputed);
     }
+}
+
+#[test]
+fn a_disputed_authorisation_is_let_go_by_its_reference_when_the_purchase_ends() {
+    let mut world = World::new(Provider {
+        trouble: Trouble::Lies,
+        ..Provider::default()
+    });
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    let row = world.payment().unwrap();
+    let kept = (row.state, row.provider_ref.as_deref());
+    assert_eq!(kept, (State::Disputed, Some("pi_1")));
+    world.deliver(&cancelled("answers_late")).unwrap();
+    assert_eq!(world.tasks[0].task_id, format!("{ID}:void"));
+    assert_eq!(world.tasks[0].payload["provider_ref"], "pi_1");
+    world.answer_all();
+    assert_eq!(world.fact_kinds(), ["PaymentVoided"]);
+    assert_eq!(world.provider.held_minor, 0);
+    assert!(world.balances().is_empty(), "it was never in the ledger");
+}
+
+#[test]
+fn a_dispute_without_a_reference_is_let_go_by_the_purchase() {
+    let mut world = World::new(Provider {
+        trouble: Trouble::Unnamed,
+        ..Provider::default()
+    });
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    world.deliver(&cancelled("answers_late")).unwrap();
+    assert_eq!(world.tasks[0].task_id, format!("{ID}:release"));
+    world.answer_all();
+    assert_eq!(world.fact_kinds(), ["PaymentVoided"]);
+    assert_eq!(world.provider.held_minor, 0);
+}
+
+#[test]
+fn a_dispute_that_is_put_right_before_the_purchase_ends_is_paid() {
+    let mut world = World::new(Provider {
+        trouble: Trouble::Lies,
+        ..Provider::default()
+    });
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    let answer = PaymentEvent::Answer {
+        purchase_id: ID.into(),
+        call: Call::Authorise,
+        outcome: Outcome::Done(said()),
+    };
+    assert_eq!(world.deliver(&answer), Ok(Decision::Applied));
+    assert_eq!(world.fact_kinds(), ["PaymentAuthorised"]);
+}
+
+#[test]
+fn an_authorisation_that_left_no_trace_is_declined_and_let_go_should_it_turn_up() {
+    let mut world = World::new(Provider {
+        trouble: Trouble::Untraced,
+        ..Provider::default()
+    });
+    world.deliver(&bought(1000)).unwrap();
+    world.answer();
+    assert_eq!(world.fact_kinds(), ["PaymentDeclined"]);
+    assert_eq!(
+        world.payment().unwrap().reason.as_deref(),
+        Some("provider_error")
+    );
+    assert_eq!(world.tasks[0].task_id, format!("{ID}:release"));
+    world.deliver(&cancelled("declined")).unwrap();
+    world.answer_all();
+    assert_eq!(world.provider.held_minor, 0);
+    assert_eq!(world.fact_kinds(), ["PaymentDeclined"]);
+    assert_eq!(world.payment().unwrap().state, State::Declined);
 }
 
 #[test]
@@ -212,19 +285,48 @@ fn a_capture_of_another_intent_is_a_mismatch() {
 }
 
 #[test]
-fn a_request_that_the_provider_calls_wrong_is_set_aside() {
+fn a_request_that_the_provider_calls_wrong_is_declined_with_its_word() {
+    let mut world = World::new(Provider {
+        trouble: Trouble::Rejects,
+        ..Provider::default()
+    });
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    assert_eq!(world.fact_kinds(), ["PaymentDeclined"]);
+    let row = world.payment().unwrap();
+    assert_eq!(row.reason.as_deref(), Some("resource_missing"));
+}
+
+fn rejected_outcome() -> Outcome {
+    Outcome::Rejected {
+        code: "payment_intent_unexpected_state".into(),
+        detail: "http 400".into(),
+    }
+}
+
+#[test]
+fn a_capture_that_is_refused_is_owed_for_and_what_gives_money_back_waits_for_a_person() {
+    let refusal = |call| PaymentEvent::Answer {
+        purchase_id: ID.into(),
+        call,
+        outcome: rejected_outcome(),
+    };
     let mut world = World::new(Provider::default());
     world.deliver(&bought(1000)).unwrap();
-    let answer = PaymentEvent::Answer {
-        purchase_id: ID.into(),
-        call: Call::Authorise,
-        outcome: Outcome::Rejected {
-            code: "http 400".into(),
-        },
-    };
-    let refused = world.deliver(&answer);
+    world.answer_all();
+    world.deliver(&handed_over()).unwrap();
+    world.deliver(&refusal(Call::Capture)).unwrap();
+    assert_eq!(world.payment().unwrap().state, State::CaptureFailed);
+
+    let mut world = World::new(Provider::default());
+    world.deliver(&bought(1000)).unwrap();
+    world.answer_all();
+    world.deliver(&cancelled("customer")).unwrap();
+    let refused = world.deliver(&refusal(Call::Void));
     assert_eq!(reason(refused), "provider_refused");
-    assert!(world.facts.is_empty());
+    assert_eq!(world.payment().unwrap().state, State::Voiding);
+    world.answer_all();
+    assert_eq!(world.payment().unwrap().state, State::Voided);
 }
 
 #[test]

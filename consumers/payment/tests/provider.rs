@@ -174,7 +174,6 @@ async fn nothing_that_is_unknown_is_taken_for_an_answer() {
         (Say::Close, true),
         (Say::text(200, "<html>welcome</html>"), true),
         (Say::json(200, json!({"status": "requires_capture"})), true),
-        (Say::json(200, intent("processing")), false),
         (Say::text(503, ""), true),
         (Say::text(404, "no such host here"), true),
         (Say::json(401, error("invalid_request_error", "")), true),
@@ -211,9 +210,13 @@ async fn a_request_to_come_back_later_is_obeyed() {
 
 #[tokio::test]
 async fn a_wrong_request_is_told_from_a_key_of_another_request() {
-    let wrong = Scripted::new([Say::json(400, error("invalid_request_error", "amount"))]).await;
+    let wrong = Scripted::new([
+        Say::json(400, error("invalid_request_error", "amount_too_small")),
+        Say::json(200, json!({"data": []})),
+    ])
+    .await;
     let said = outcome(perform(&wrong, &task(Call::Authorise)).await);
-    assert!(matches!(said, Outcome::Rejected { code } if code.contains("amount")));
+    assert!(matches!(said, Outcome::Rejected { code, .. } if code == "amount_too_small"));
     let other = Scripted::new([Say::json(400, error("idempotency_error", ""))]).await;
     let said = outcome(perform(&other, &task(Call::Authorise)).await);
     assert!(matches!(said, Outcome::Mismatch { .. }));
@@ -264,13 +267,97 @@ async fn past_the_key_window_the_provider_is_asked_before_anything_is_posted() {
 }
 
 #[tokio::test]
-async fn past_the_key_window_an_unknown_outcome_waits_for_a_person() {
+async fn past_the_key_window_what_left_no_trace_is_given_up() {
     let scripted = Scripted::new([Say::json(200, json!({"data": []}))]).await;
-    let (reason, after, dependency_failed) =
-        retry(perform(&scripted, &of_yesterday(Call::Authorise)).await);
-    assert!(reason.starts_with("unknown_outcome"), "{reason}");
-    assert!(after.is_some() && !dependency_failed);
+    let said = outcome(perform(&scripted, &of_yesterday(Call::Authorise)).await);
+    assert_eq!(said, Outcome::Untraced);
     assert_eq!(scripted.heard().len(), 1, "nothing may be posted");
+}
+
+#[tokio::test]
+async fn a_list_without_data_is_not_an_empty_list() {
+    let scripted = Scripted::new([Say::json(200, json!({}))]).await;
+    let (_, _, dependency_failed) = retry(perform(&scripted, &of_yesterday(Call::Authorise)).await);
+    assert!(dependency_failed);
+}
+
+#[tokio::test]
+async fn what_is_not_decided_yet_is_read_from_the_object_and_not_from_the_key() {
+    let refund = |status: &str| {
+        json!({"id": "re_1", "status": status, "amount": 1000, "currency": "eur",
+            "payment_intent": "pi_1"})
+    };
+    let pending = Scripted::new([
+        Say::json(200, refund("pending")),
+        Say::json(200, json!({"data": [refund("pending")]})),
+        Say::json(200, refund("pending")),
+        Say::json(200, json!({"data": [refund("succeeded")]})),
+    ])
+    .await;
+    let (_, _, dependency_failed) = retry(perform(&pending, &task(Call::Refund)).await);
+    assert!(!dependency_failed);
+    let said = outcome(perform(&pending, &task(Call::Refund)).await);
+    assert!(matches!(said, Outcome::Done(said) if said.refund.as_deref() == Some("re_1")));
+
+    let processing = Scripted::new([
+        Say::json(200, intent("processing")),
+        Say::json(200, intent("requires_capture")),
+    ])
+    .await;
+    let said = outcome(perform(&processing, &task(Call::Authorise)).await);
+    assert!(matches!(said, Outcome::Done(_)));
+    assert_eq!(processing.heard()[1].line, "GET /v1/payment_intents/pi_1");
+}
+
+#[tokio::test]
+async fn a_refund_that_fails_after_it_was_pending_is_no_refund() {
+    let refund = |status: &str| {
+        json!({"id": "re_1", "status": status, "amount": 1000, "currency": "eur",
+            "payment_intent": "pi_1"})
+    };
+    let scripted = Scripted::new([
+        Say::json(200, refund("pending")),
+        Say::json(200, json!({"data": [refund("failed")]})),
+    ])
+    .await;
+    let said = outcome(perform(&scripted, &task(Call::Refund)).await);
+    assert!(matches!(said, Outcome::Declined { reason, .. } if reason == "refund_failed"));
+}
+
+#[tokio::test]
+async fn an_error_that_is_replayed_is_given_up_once_the_search_has_had_its_time() {
+    let script = || {
+        [
+            Say::Replayed(500, String::new()),
+            Say::json(200, json!({"data": []})),
+        ]
+    };
+    let young = Scripted::new(script()).await;
+    retry(perform(&young, &task(Call::Authorise)).await);
+    let old = Scripted::new(script()).await;
+    let task = Task {
+        created_at: now_micros() - 6 * 60 * 1_000_000,
+        ..task(Call::Authorise)
+    };
+    assert_eq!(outcome(perform(&old, &task).await), Outcome::Untraced);
+}
+
+#[tokio::test]
+async fn an_amount_that_was_told_wrong_is_asked_for_again() {
+    let wrong = json!({
+        "id": "pi_1", "status": "requires_capture", "amount": 1001, "amount_capturable": 1001,
+        "amount_received": 0, "currency": "eur", "metadata": {"purchase_id": "p'1"},
+    });
+    let told = Scripted::new([
+        Say::json(200, wrong.clone()),
+        Say::json(200, intent("requires_capture")),
+    ])
+    .await;
+    let said = outcome(perform(&told, &task(Call::Authorise)).await);
+    assert!(matches!(said, Outcome::Done(said) if said.amount_minor == 1000));
+    let held = Scripted::new([Say::json(200, wrong.clone()), Say::json(200, wrong)]).await;
+    let said = outcome(perform(&held, &task(Call::Authorise)).await);
+    assert!(matches!(said, Outcome::Done(said) if said.amount_minor == 1001));
 }
 
 #[tokio::test]

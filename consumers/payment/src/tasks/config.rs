@@ -16,6 +16,10 @@ pub struct ProviderConfig {
     /// How long after a task was written its idempotency key is relied on. Default 23 h: Stripe
     /// keeps keys for at least 24 h, and clocks differ.
     pub key_window: Duration,
+    /// How long the provider's search may take to show what was made. What it does not show by then
+    /// is taken not to be there; should it turn up all the same, it is let go. Default 5 min: Stripe
+    /// promises less than one in regular operation.
+    pub search_lag: Duration,
 }
 
 impl ProviderConfig {
@@ -27,6 +31,7 @@ impl ProviderConfig {
             connect_timeout: Duration::from_secs(2),
             request_timeout: Duration::from_secs(10),
             key_window: Duration::from_secs(23 * 60 * 60),
+            search_lag: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -39,6 +44,7 @@ impl std::fmt::Debug for ProviderConfig {
             .field("connect_timeout", &self.connect_timeout)
             .field("request_timeout", &self.request_timeout)
             .field("key_window", &self.key_window)
+            .field("search_lag", &self.search_lag)
             .finish()
     }
 }

@@ -1,14 +1,17 @@
 //! Payment's remote work: one call to the provider per task, with the task id as idempotency key.
 //!
 //! An outcome that is not known is never assumed. A time-out, a lost connection, a 409, 429 or 5xx
-//! is tried again under the same key. Two cases need more than that, because the key alone cannot
-//! settle them: a 500 is saved by the provider and replayed for ever, and a key is forgotten after
-//! a day. There the provider is asked what it holds before anything is posted again ([`lookup`]).
+//! is tried again under the same key. Three cases need more than that, because the key alone cannot
+//! settle them: a 500 is saved by the provider and replayed for ever, so is a reply that says "not
+//! yet", and a key is forgotten after a day. There the provider is asked what it holds ([`lookup`])
+//! before anything is posted again. What cannot be found out that way ends the attempt to get the
+//! money, and whatever turns up of it later is let go ([`release`]).
 
 mod config;
 mod lookup;
 mod provider;
 mod reading;
+mod release;
 mod reply;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,19 +21,20 @@ use runtime::{Answer, Attempt, Task, Worker};
 pub use config::ProviderConfig;
 pub use provider::ProviderError;
 
-use crate::event::{Ask, Call, Outcome};
+use crate::{
+    answer::difference,
+    event::{Ask, Call, Outcome},
+};
 use lookup::Found;
 use provider::Provider;
-use reply::Reply;
-
-/// How long a task waits whose outcome only a person can find out.
-const FOR_A_PERSON: Duration = Duration::from_secs(60 * 60);
+use reply::{Later, Reply};
 
 /// Asks the provider.
 #[derive(Debug)]
 pub struct ProviderWorker {
     provider: Provider,
     key_window: Duration,
+    search_lag: Duration,
 }
 
 impl ProviderWorker {
@@ -42,23 +46,81 @@ impl ProviderWorker {
         Ok(Self {
             provider: Provider::new(config)?,
             key_window: config.key_window,
+            search_lag: config.search_lag,
         })
     }
 
     async fn attempt(&self, task: &Task, call: Call, ask: &Ask) -> Attempt {
-        if self.key_may_be_forgotten(task) {
+        if call == Call::Release {
+            return self.release(task, ask).await;
+        }
+        if is_older(task, self.key_window) {
             match self.provider.look_up(call, ask).await {
                 Found::Outcome(outcome) => return answered(task, outcome),
                 Found::Later(later) => return later.into(),
-                Found::Unknown(what) => return for_a_person(call, &what),
+                Found::Nothing => return answered(task, Outcome::Untraced),
                 // The provider says that it was not done, and refuses to do it twice.
                 Found::NotDone => {}
             }
         }
         match self.provider.post(call, ask, &task.task_id).await {
+            Reply::ServerError { later, replayed } => {
+                self.after_server_error(task, call, ask, (later, replayed))
+                    .await
+            }
+            reply => self.read(task, call, ask, reply).await,
+        }
+    }
+
+    /// A 500 says nothing about the effect. One that was saved under the key is all that the key
+    /// will ever say.
+    async fn after_server_error(
+        &self,
+        task: &Task,
+        call: Call,
+        ask: &Ask,
+        (later, replayed): (Later, bool),
+    ) -> Attempt {
+        match self.provider.look_up(call, ask).await {
+            Found::Outcome(outcome) => answered(task, outcome),
+            // The intent itself says that it was not done, and lets it be done once only: another
+            // key is safe.
+            Found::NotDone if replayed => {
+                let key = format!("{}:{}", task.task_id, u64::from(task.attempts) + 1);
+                let reply = self.provider.post(call, ask, &key).await;
+                self.read(task, call, ask, reply).await
+            }
+            // Another key might hold the money twice. It is given up; should the search have been
+            // behind by more than it says, what it shows later is let go.
+            Found::Nothing if replayed && is_older(task, self.search_lag) => {
+                answered(task, Outcome::Untraced)
+            }
+            Found::Later(_) | Found::NotDone | Found::Nothing => later.into(),
+        }
+    }
+
+    /// What a reply to a call means.
+    async fn read(&self, task: &Task, call: Call, ask: &Ask, reply: Reply) -> Attempt {
+        match reply {
             Reply::Body(body) => match reading::outcome(call, &body) {
+                Ok(Outcome::Done(said)) if difference(ask, call, &said).is_some() => {
+                    // Heard wrong, or held wrong: what the provider holds decides.
+                    let held = match call {
+                        Call::Authorise => self.provider.look_at(call, &said.intent).await,
+                        _ => self.provider.look_up(call, ask).await,
+                    };
+                    match held {
+                        Found::Outcome(outcome) => answered(task, outcome),
+                        Found::Later(later) => later.into(),
+                        Found::NotDone | Found::Nothing => answered(task, Outcome::Done(said)),
+                    }
+                }
                 Ok(outcome) => answered(task, outcome),
-                Err(later) => later.into(),
+                // The key would only say "not yet" again; the object knows better by then.
+                Err(later) => match self.provider.look_again(call, ask, &body).await {
+                    Found::Outcome(outcome) => answered(task, outcome),
+                    Found::Later(_) | Found::NotDone | Found::Nothing => later.into(),
+                },
             },
             Reply::Declined { reason } => {
                 let attempts = 1;
@@ -70,35 +132,37 @@ impl ProviderWorker {
                     detail: "its idempotency key was used with other parameters".to_owned(),
                 },
             ),
-            Reply::Rejected { code } => self.rejected(task, call, ask, code).await,
-            Reply::ServerError(later) => match self.provider.look_up(call, ask).await {
-                Found::Outcome(outcome) => answered(task, outcome),
-                Found::Later(_) | Found::Unknown(_) | Found::NotDone => later.into(),
-            },
-            Reply::Later(later) => later.into(),
+            Reply::Rejected { code, detail } => {
+                self.rejected(task, call, ask, (code, detail)).await
+            }
+            Reply::ServerError { later, .. } | Reply::Later(later) => later.into(),
         }
     }
 
     /// A request that is refused because of where the intent stands may have been done already, by
-    /// an attempt whose reply was lost and whose key is forgotten.
-    async fn rejected(&self, task: &Task, call: Call, ask: &Ask, code: String) -> Attempt {
-        if call == Call::Authorise {
-            return answered(task, Outcome::Rejected { code });
-        }
+    /// an attempt whose reply was lost and whose key is forgotten. One to hold money is only taken
+    /// for refused once nothing is found to be held.
+    async fn rejected(
+        &self,
+        task: &Task,
+        call: Call,
+        ask: &Ask,
+        (code, detail): (String, String),
+    ) -> Attempt {
         match self.provider.look_up(call, ask).await {
             Found::Outcome(outcome) => answered(task, outcome),
             Found::Later(later) => later.into(),
-            Found::Unknown(_) | Found::NotDone => answered(task, Outcome::Rejected { code }),
+            Found::Nothing | Found::NotDone => answered(task, Outcome::Rejected { code, detail }),
         }
     }
+}
 
-    fn key_may_be_forgotten(&self, task: &Task) -> bool {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_micros());
-        let created_at = u128::try_from(task.created_at).unwrap_or(0);
-        now.saturating_sub(created_at) > self.key_window.as_micros()
-    }
+fn is_older(task: &Task, age: Duration) -> bool {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_micros());
+    let created_at = u128::try_from(task.created_at).unwrap_or(0);
+    now.saturating_sub(created_at) > age.as_micros()
 }
 
 impl Worker for ProviderWorker {
@@ -126,16 +190,4 @@ fn answered(task: &Task, outcome: Outcome) -> Attempt {
     };
     let answer = serde_json::to_value(outcome).expect("an enum of strings and integers is JSON");
     Attempt::Answered(Answer(answer))
-}
-
-fn for_a_person(call: Call, what: &str) -> Attempt {
-    Attempt::Retry {
-        reason: format!(
-            "unknown_outcome: {} was first tried before the provider's key window, and {what}; \
-             a person must find out",
-            call.as_str()
-        ),
-        after: Some(FOR_A_PERSON),
-        dependency_failed: false,
-    }
 }

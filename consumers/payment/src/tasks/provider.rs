@@ -4,7 +4,7 @@ use reqwest::{Client, Method, RequestBuilder, Url, header::RETRY_AFTER, redirect
 
 use super::{
     config::ProviderConfig,
-    reply::{Later, Reply, bounded, sort},
+    reply::{Heard, Later, Reply, bounded, sort},
 };
 use crate::event::{Ask, Call};
 
@@ -74,7 +74,7 @@ impl Provider {
                 vec!["payment_intents", intent, "capture"],
                 vec![("amount_to_capture", amount.as_str())],
             ),
-            Call::Void => (vec!["payment_intents", intent, "cancel"], vec![]),
+            Call::Void | Call::Release => (vec!["payment_intents", intent, "cancel"], vec![]),
             Call::Refund => (
                 vec!["refunds"],
                 vec![("payment_intent", intent), ("amount", &amount)],
@@ -84,6 +84,16 @@ impl Provider {
             .request(Method::POST, &path)
             .header("Idempotency-Key", idempotency_key)
             .form(&form);
+        send(request).await
+    }
+
+    /// Lets go of an intent, whatever it was made for.
+    pub(crate) async fn cancel(&self, intent: &str, idempotency_key: &str) -> Reply {
+        let path = ["payment_intents", intent, "cancel"];
+        let request = self
+            .request(Method::POST, &path)
+            .header("Idempotency-Key", idempotency_key)
+            .form(&[("cancellation_reason", "abandoned")]);
         send(request).await
     }
 
@@ -117,27 +127,32 @@ impl Provider {
 
 async fn send(request: RequestBuilder) -> Reply {
     match exchange(request).await {
-        Ok((status, retry_after, body)) => sort(status, retry_after.as_deref(), &body),
+        Ok(heard) => sort(&heard),
         Err(error) => Reply::Later(Later::unwell(failure(&error))),
     }
 }
 
-async fn exchange(
-    request: RequestBuilder,
-) -> Result<(u16, Option<String>, Vec<u8>), reqwest::Error> {
+async fn exchange(request: RequestBuilder) -> Result<Heard, reqwest::Error> {
     let mut response = request.send().await?;
-    let retry_after = (response.headers().get(RETRY_AFTER))
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let mut body = Vec::new();
+    let header = |name: &str| {
+        (response.headers().get(name))
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let mut heard = Heard {
+        status: response.status().as_u16(),
+        retry_after: header(RETRY_AFTER.as_str()),
+        replayed: header("idempotent-replayed").as_deref() == Some("true"),
+        body: Vec::new(),
+    };
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > BODY_BYTES_MAX {
-            body.clear();
+        if heard.body.len() + chunk.len() > BODY_BYTES_MAX {
+            heard.body.clear();
             break;
         }
-        body.extend_from_slice(&chunk);
+        heard.body.extend_from_slice(&chunk);
     }
-    Ok((response.status().as_u16(), retry_after, body))
+    Ok(heard)
 }
 
 /// What went wrong, without the URL: it names the customer's payment.

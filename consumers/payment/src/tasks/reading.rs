@@ -13,7 +13,7 @@ use crate::event::{Call, Outcome, Said};
 pub(crate) fn outcome(call: Call, body: &Value) -> Result<Outcome, Later> {
     match call {
         Call::Refund => refund(body),
-        Call::Authorise | Call::Void | Call::Capture => intent(call, body),
+        Call::Authorise | Call::Void | Call::Capture | Call::Release => intent(call, body),
     }
 }
 
@@ -55,7 +55,8 @@ fn intent(call: Call, body: &Value) -> Result<Outcome, Later> {
 
 fn refund(body: &Value) -> Result<Outcome, Later> {
     match text(body, "status")? {
-        "succeeded" | "pending" => Ok(Outcome::Done(Said {
+        // While it is pending it may still fail.
+        "succeeded" => Ok(Outcome::Done(Said {
             intent: bounded(text(body, "payment_intent")?),
             refund: Some(bounded(text(body, "id")?)),
             amount_minor: whole(body, "amount")?,

@@ -56,29 +56,41 @@ pub(crate) enum Reply {
     /// 400 `idempotency_error`.
     KeyOfOtherParameters,
     /// The request is wrong.
-    Rejected { code: String },
-    /// 500: saved under the key, so that trying again would be answered the same.
-    ServerError(Later),
+    Rejected { code: String, detail: String },
+    /// 500, with or without effect. `replayed` is one that was saved under the key, so that trying
+    /// again under it would be answered the same for ever.
+    ServerError { later: Later, replayed: bool },
     /// Anything that says "later", or nothing that can be understood.
     Later(Later),
 }
 
+/// A reply as it came.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<String>,
+    /// Whether the provider had saved it under the key.
+    pub(crate) replayed: bool,
+    pub(crate) body: Vec<u8>,
+}
+
 /// Sorts a reply.
-pub(crate) fn sort(status: u16, retry_after: Option<&str>, body: &[u8]) -> Reply {
-    let body = serde_json::from_slice::<Value>(body).ok();
+pub(crate) fn sort(heard: &Heard) -> Reply {
+    let status = heard.status;
+    let body = serde_json::from_slice::<Value>(&heard.body).ok();
     let error = body.as_ref().and_then(|body| body.get("error"));
     let word = |name: &str| {
         (error.and_then(|error| error.get(name)))
             .and_then(Value::as_str)
-            .filter(|word| !word.is_empty())
             .map(bounded)
+            .filter(|word| !word.is_empty())
     };
     let later = |dependency_failed| Later {
         reason: match word("code").or_else(|| word("type")) {
             Some(code) => format!("http {status} {code}"),
             None => format!("http {status}"),
         },
-        after: retry_after.and_then(seconds),
+        after: heard.retry_after.as_deref().and_then(seconds),
         dependency_failed,
     };
     match (status, word("type").as_deref()) {
@@ -91,16 +103,18 @@ pub(crate) fn sort(status: u16, retry_after: Option<&str>, body: &[u8]) -> Reply
                 .unwrap_or_else(|| "card_error".to_owned()),
         },
         (400, Some("idempotency_error")) => Reply::KeyOfOtherParameters,
-        (500, _) => Reply::ServerError(later(true)),
+        (500, _) => Reply::ServerError {
+            later: later(true),
+            replayed: heard.replayed,
+        },
         (409, _) => Reply::Later(later(false)),
         // Our key is wrong, or we are too many: nothing is wrong with this request.
         (401 | 403 | 408 | 429, _) => Reply::Later(later(true)),
         (400..500, Some(kind)) => Reply::Rejected {
-            code: match (word("code"), word("param")) {
-                (Some(code), Some(param)) => format!("http {status} {kind} {code} ({param})"),
-                (Some(code), None) => format!("http {status} {kind} {code}"),
-                (None, Some(param)) => format!("http {status} {kind} ({param})"),
-                (None, None) => format!("http {status} {kind}"),
+            code: word("code").unwrap_or_else(|| kind.to_owned()),
+            detail: match word("param") {
+                Some(param) => format!("http {status} {kind} ({param})"),
+                None => format!("http {status} {kind}"),
             },
         },
         // Not the provider's own words: a proxy between us, or a 5xx.
@@ -108,9 +122,12 @@ pub(crate) fn sort(status: u16, retry_after: Option<&str>, body: &[u8]) -> Reply
     }
 }
 
-/// Words of the provider's are stored and shown; a word is short and has no control characters.
+/// Words of the provider's are stored, shown and stated: short, and of visible ASCII alone, because a
+/// fact with anything else in it would be refused by everybody.
 pub(crate) fn bounded(word: &str) -> String {
-    (word.chars().filter(|c| !c.is_control()).take(100)).collect()
+    let visible = |c: &char| c.is_ascii_graphic() || *c == ' ';
+    let short: String = word.chars().filter(visible).take(100).collect();
+    short.trim().to_owned()
 }
 
 fn seconds(retry_after: &str) -> Option<Duration> {
@@ -122,7 +139,16 @@ fn seconds(retry_after: &str) -> Option<Duration> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Later, Reply, sort};
+    use super::{Heard, Later, Reply};
+
+    fn sort(status: u16, retry_after: Option<&str>, body: &[u8]) -> Reply {
+        super::sort(&Heard {
+            status,
+            retry_after: retry_after.map(str::to_owned),
+            replayed: false,
+            body: body.to_vec(),
+        })
+    }
 
     fn error(kind: &str, code: &str) -> Vec<u8> {
         serde_json::json!({"error": {"type": kind, "code": code, "message": "m"}})

@@ -21,6 +21,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub(crate) enum Say {
     /// A status, a body, and when to come back.
     Reply(u16, String, Option<&'static str>),
+    /// A reply that the provider had saved under the key.
+    Replayed(u16, String),
     /// Half a reply, and then the connection ends.
     Close,
     /// Nothing, for longer than anybody waits.
@@ -121,6 +123,11 @@ async fn reply(State(script): State<Script>, request: Request) -> Response {
             }
             response.body(Body::from(body)).unwrap()
         }
+        Say::Replayed(status, body) => Response::builder()
+            .status(status)
+            .header("idempotent-replayed", "true")
+            .body(Body::from(body))
+            .unwrap(),
         Say::Close => (Response::builder().header("content-length", "100"))
             .body(Body::from_stream(Broken))
             .unwrap(),

@@ -111,11 +111,27 @@ pub(crate) fn rejected() -> PaymentEvent {
     })
 }
 
+/// What goes wrong with an authorisation, besides a decline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    #[default]
+    None,
+    /// It says that it holds more than was asked.
+    Lies,
+    /// What it says names no intent, though it holds the money.
+    Unnamed,
+    /// It says nothing of use, though it holds the money.
+    Untraced,
+    /// It calls the request wrong.
+    Rejects,
+}
+
 /// What the provider will say, and what it holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Provider {
     pub(crate) declines: bool,
     pub(crate) capture_fails: bool,
+    pub(crate) trouble: Trouble,
     pub(crate) held_minor: i64,
     pub(crate) captured_minor: i64,
     pub(crate) refunded_minor: i64,
@@ -130,8 +146,19 @@ impl Provider {
         };
         match call {
             Call::Authorise if self.declines => return declined("generic_decline"),
+            Call::Authorise if self.trouble == Trouble::Rejects => {
+                return Outcome::Rejected {
+                    code: "resource_missing".into(),
+                    detail: "http 400".into(),
+                };
+            }
             Call::Authorise => self.held_minor += amount,
             Call::Void => self.held_minor -= amount,
+            Call::Release => {
+                self.held_minor = 0;
+                let intents = vec!["pi_1".to_owned()];
+                return Outcome::Released { intents };
+            }
             Call::Capture if self.capture_fails => {
                 self.held_minor -= amount;
                 return declined("canceled");
@@ -142,10 +169,19 @@ impl Provider {
             }
             Call::Refund => self.refunded_minor += amount,
         }
+        let lie = match (call, self.trouble) {
+            (Call::Authorise, Trouble::Lies) => 1,
+            (Call::Authorise, Trouble::Untraced) => return Outcome::Untraced,
+            (Call::Authorise, Trouble::Unnamed) => {
+                let detail = "2 intents of one purchase".to_owned();
+                return Outcome::Mismatch { detail };
+            }
+            _ => 0,
+        };
         Outcome::Done(Said {
             intent: "pi_1".into(),
             refund: (call == Call::Refund).then(|| "re_1".into()),
-            amount_minor: amount,
+            amount_minor: amount + lie,
             currency: "eur".into(),
             purchase_id: Some(ID.into()),
         })
@@ -161,6 +197,8 @@ pub(crate) struct World {
     /// Every task ever asked for, by its id.
     pub(crate) asked: BTreeMap<String, NewTask>,
     pub(crate) answered: Vec<PaymentEvent>,
+    /// Why answers were set aside that were applied all the same.
+    pub(crate) set_aside: Vec<&'static str>,
     database: rusqlite::Connection,
 }
 
@@ -179,6 +217,7 @@ impl World {
             facts: BTreeMap::new(),
             asked: BTreeMap::new(),
             answered: vec![],
+            set_aside: vec![],
             database,
         }
     }
@@ -197,7 +236,10 @@ impl World {
             self.tasks.push_back(task);
         }
         let (second, nothing) = self.payments.apply(event, NOW + 1);
-        if decision == Ok(Decision::Applied) {
+        if let Some((reason, _)) = &effects.set_aside {
+            assert_ne!(second, Ok(Decision::Applied), "{reason}");
+            self.set_aside.push(reason);
+        } else if decision == Ok(Decision::Applied) {
             assert_eq!(second, Ok(Decision::Duplicate));
         }
         assert_empty(&nothing);
