@@ -24,7 +24,7 @@ pub use settings::{
 };
 pub use value::{
     AccountKeys, Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl,
-    LogFormat, LogLevel, SchemaVersion, Secret, Share, parse_duration,
+    LogFormat, LogLevel, SchemaVersion, Secret, Share, Window, parse_duration,
 };
 
 use layers::Layers;

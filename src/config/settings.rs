@@ -8,7 +8,7 @@ use super::{
     mistake::Mistakes,
     value::{
         AccountKeys, Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl,
-        LogFormat, LogLevel, SchemaVersion, Secret, Share, Value,
+        LogFormat, LogLevel, SchemaVersion, Secret, Share, Value, Window,
     },
 };
 
@@ -186,6 +186,8 @@ settings! {
         key: Option<Secret>, shown Never;
         /// The payment method of purchases that name a card without saying which.
         method_on_file: String = "pm_card_visa";
+        /// How long its search may take to show an authorisation; what is not there by then is not.
+        search_lag: Duration = "5m";
     }
     /// The carrier.
     carrier: Carrier {
@@ -208,6 +210,8 @@ settings! {
         transit: Duration = "1d";
         /// From shipping to delivery, next-day tier.
         transit_next_day: Duration = "12h";
+        /// How long after the hand-over a cancellation is granted as a return; 0 for never.
+        return_window: Window = "14d";
     }
     /// The storefront.
     http: Http {

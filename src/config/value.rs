@@ -77,6 +77,7 @@ values! {
     SocketAddr, "an address and port such as 127.0.0.1:8080", |text| text.parse().ok();
     PathBuf, "a path", |text| (!text.is_empty()).then(|| PathBuf::from(text));
     Duration, "a time such as 250ms, 10s, 15m, 2h or 5d, longer than 0", |text| duration(text);
+    Window, "0, or a time such as 12h or 14d", |text| window(text);
     Bytes, "a size such as 4096, 64KiB, 16MiB or 1GiB, larger than 0", |text| bytes(text);
     Share, "a share from 0 to 1, such as 0.5", |text| share(text);
     Secret, "a text that is not empty", |text| String::read(text).map(Secret);
@@ -189,6 +190,10 @@ impl std::fmt::Debug for Secret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
 
+/// A time that may be none at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Window(pub Duration);
+
 /// A share from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Share(pub f64);
@@ -279,6 +284,13 @@ fn duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+fn window(text: &str) -> Option<Window> {
+    match text {
+        "0" => Some(Window(Duration::ZERO)),
+        _ => duration(text).map(Window),
+    }
 }
 
 fn bytes(text: &str) -> Option<Bytes> {

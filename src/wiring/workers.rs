@@ -8,6 +8,7 @@ pub fn provider_config(config: &Config) -> payment::ProviderConfig {
     let key = config.provider.key.as_ref().map_or("", Secret::reveal);
     payment::ProviderConfig {
         request_timeout: config.tasks.timeout,
+        search_lag: config.provider.search_lag,
         ..payment::ProviderConfig::new(address(config.provider.url.as_ref()), key)
     }
 }
@@ -33,6 +34,7 @@ pub fn dispatch_deadlines(config: &Config) -> dispatch::Deadlines {
         transit: deadlines.transit,
         // From the purchase to the carrier is what its way to the customer leaves over.
         next_day_ship: (deadlines.deliver_next_day).saturating_sub(deadlines.transit_next_day),
+        return_window: deadlines.return_window.0,
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Deadlines {
     pub transit: Duration,
     /// From purchase to the carrier for the next day. Default 12 h.
     pub next_day_ship: Duration,
+    /// How long after the hand-over a cancellation is granted, as a return. Default 14 days, the
+    /// time for withdrawal of directive 2011/83/EU, article 9. Zero grants none: it is too late.
+    pub return_window: Duration,
 }
 
 impl Default for Deadlines {
@@ -35,6 +38,7 @@ impl Default for Deadlines {
             next_day: 24 * HOUR,
             transit: 24 * HOUR,
             next_day_ship: 12 * HOUR,
+            return_window: 14 * 24 * HOUR,
         }
     }
 }
@@ -44,6 +48,19 @@ impl Deadlines {
     #[must_use]
     pub fn answers_due_at(&self, first_heard_at: Timestamp) -> Timestamp {
         later(first_heard_at, self.answers)
+    }
+
+    /// Whether goods come back that were handed over at one time and not wanted from another on. A
+    /// request from before the hand-over that was overtaken by it counts.
+    #[must_use]
+    pub fn may_return(&self, handed_over_at: Timestamp, asked_at: Timestamp) -> bool {
+        self.grants_returns() && asked_at <= later(handed_over_at, self.return_window)
+    }
+
+    /// Whether goods come back at all.
+    #[must_use]
+    pub fn grants_returns(&self) -> bool {
+        !self.return_window.is_zero()
     }
 
     /// Ship-by and deliver-by of a purchase; none for a tier that this build does not know.
@@ -102,6 +119,19 @@ mod tests {
         assert_eq!(of(DeliveryTier::TwoDay), Some((24 * HOUR, 48 * HOUR)));
         assert_eq!(of(DeliveryTier::NextDay), Some((12 * HOUR, 24 * HOUR)));
         assert_eq!(of(DeliveryTier::Unknown), None);
+    }
+
+    #[test]
+    fn goods_come_back_within_the_window_alone() {
+        let deadlines = Deadlines::default();
+        let last = 14 * 24 * HOUR;
+        assert!(deadlines.may_return(0, -1) && deadlines.may_return(0, last));
+        assert!(!deadlines.may_return(0, last + 1));
+        let never = Deadlines {
+            return_window: std::time::Duration::ZERO,
+            ..deadlines
+        };
+        assert!(!never.may_return(0, 0));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn decide(
         }
     };
     let learnt = match event {
-        DispatchEvent::Event(event) => learn(&mut row, event)?,
+        DispatchEvent::Event(event) => learn(deadlines, &mut row, event)?,
         DispatchEvent::Answer { outcome, .. } => settle(&mut row, outcome, now, effects)?,
         DispatchEvent::Timer { deadline, .. } => due(&mut row, *deadline, now, effects),
     };
@@ -55,6 +55,7 @@ pub fn decide(
                 Step::Request => effects::request(&mut row, deadlines, now, effects)?,
                 Step::HandOver => effects::ask_carrier(&mut row, effects),
                 Step::Cancel(reason) => effects::cancel(&mut row, reason, now, effects),
+                Step::Return => effects::take_back(&mut row, now, effects),
             }
         }
         rows.dispatches.put(row);
@@ -81,10 +82,12 @@ fn open(
 }
 
 /// Writes a fact into the row.
-fn learn(row: &mut Dispatch, event: &Event) -> Result<Decision, Refusal> {
+fn learn(deadlines: &Deadlines, row: &mut Dispatch, event: &Event) -> Result<Decision, Refusal> {
     let known = match event {
         Event::Purchase(purchase) => return learn_purchase(row, purchase),
-        Event::CancellationRequested(request) => return Ok(learn_cancellation(row, request)),
+        Event::CancellationRequested(request) => {
+            return Ok(learn_cancellation(deadlines, row, request));
+        }
         Event::Fact(Fact::PaymentAuthorised(_)) => &mut row.authorised_by,
         Event::Fact(Fact::PaymentDeclined(_)) => &mut row.declined_by,
         Event::Fact(Fact::PaymentVoided(fact)) => {
@@ -129,16 +132,29 @@ fn learn_purchase(row: &mut Dispatch, purchase: &Purchase) -> Result<Decision, R
     Ok(Decision::Applied)
 }
 
-/// From the moment the carrier is asked, a purchase cannot be stopped any more: it may already be
-/// in the carrier's hands.
-fn learn_cancellation(row: &mut Dispatch, request: &CancellationRequested) -> Decision {
+/// From the moment the carrier is asked, a shipment cannot be stopped any more: it may already be in
+/// the carrier's hands. A request from then on is for a return. Whether it comes in time for that is
+/// told by when it was made, so that a second delivery is told the same.
+fn learn_cancellation(
+    deadlines: &Deadlines,
+    row: &mut Dispatch,
+    request: &CancellationRequested,
+) -> Decision {
+    let handed_over_at = row.ended_at.unwrap_or_default();
     match row.state {
-        State::HandingOver | State::HandedOver => Decision::Ignored("too_late"),
+        State::HandingOver if !deadlines.grants_returns() => Decision::Ignored("too_late"),
+        State::HandedOver if !deadlines.may_return(handed_over_at, request.occurred_at) => {
+            Decision::Ignored("too_late")
+        }
         _ if row.cancellation_by.is_some() => Decision::Duplicate,
         // It may have come too late before the carrier refused: the second delivery of a request
         // that was not written down must not be written down either.
         State::Cancelled => Decision::Ignored("already_cancelled"),
-        State::Waiting | State::Requested => {
+        State::Waiting
+        | State::Requested
+        | State::HandingOver
+        | State::HandedOver
+        | State::Returned => {
             row.cancellation_by = Some(request.event_id.clone());
             Decision::Applied
         }
@@ -154,7 +170,9 @@ fn settle(
 ) -> Result<Decision, Refusal> {
     match row.state {
         State::HandingOver => {}
-        State::HandedOver | State::Cancelled => return Ok(Decision::Duplicate),
+        State::HandedOver | State::Returned | State::Cancelled => {
+            return Ok(Decision::Duplicate);
+        }
         State::Waiting | State::Requested => {
             let detail = "an answer of the carrier before it was asked";
             return Err(Refusal::decide("unasked_answer", detail));

@@ -90,10 +90,26 @@ pub(crate) fn cancel(
 ) {
     row.state = State::Cancelled;
     row.ended_at = Some(now);
-    row.cancel_reason = Some(reason.as_str().to_owned());
     for deadline in [Deadline::Answers, Deadline::ShipBy] {
         effects.cancel_timer(timer_id(&row.purchase_id, deadline));
     }
+    state_cancelled(row, reason, now, effects);
+}
+
+/// Ends the purchase after its hand-over: whoever took money gives it back.
+pub(crate) fn take_back(row: &mut Dispatch, now: Timestamp, effects: &mut Effects<Fact>) {
+    row.state = State::Returned;
+    state_cancelled(row, Reason::Customer, now, effects);
+}
+
+/// States, once per purchase, that it is cancelled.
+fn state_cancelled(
+    row: &mut Dispatch,
+    reason: Reason,
+    now: Timestamp,
+    effects: &mut Effects<Fact>,
+) {
+    row.cancel_reason = Some(reason.as_str().to_owned());
     let fact = PurchaseCancelled {
         event_id: ids::derived(&row.purchase_id, "dispatch.cancelled"),
         purchase_id: row.purchase_id.clone(),

@@ -19,6 +19,11 @@ pub fn explain(row: &Dispatch) -> String {
             row.tracking.as_deref().unwrap_or("an unnamed parcel"),
             if row.at_risk { ", after ship-by" } else { "" }
         ),
+        State::Returned => format!(
+            "Handed over to {} as {}, and then cancelled: the goods are to come back.",
+            row.carrier.as_deref().unwrap_or("the carrier"),
+            row.tracking.as_deref().unwrap_or("an unnamed parcel"),
+        ),
         State::Cancelled => format!("Cancelled: {}.", why(row)),
     }
 }

@@ -35,12 +35,20 @@ pub use tasks::{CarrierConfig, CarrierWorker};
 pub const TOPICS: [&str; 3] = [topics::PURCHASES, topics::PAYMENTS, topics::RESERVATIONS];
 
 /// The group's tables as numbered SQL.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "dispatches",
-    postgres: include_str!("../migrations/0001_dispatches.postgres.sql"),
-    sqlite: include_str!("../migrations/0001_dispatches.sqlite.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "dispatches",
+        postgres: include_str!("../migrations/0001_dispatches.postgres.sql"),
+        sqlite: include_str!("../migrations/0001_dispatches.sqlite.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "returns",
+        postgres: include_str!("../migrations/0002_returns.postgres.sql"),
+        sqlite: include_str!("../migrations/0002_returns.sqlite.sql"),
+    },
+];
 
 /// The group.
 #[derive(Debug, Clone)]

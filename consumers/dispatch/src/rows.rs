@@ -62,7 +62,7 @@ runtime::table! {
         tracking: Option<String>,
         /// When the shipment was requested, microseconds.
         requested_at: Option<i64>,
-        /// When it was handed over or cancelled, microseconds.
+        /// When it was handed over, or cancelled before that, microseconds.
         ended_at: Option<i64>,
         /// Why it was cancelled.
         cancel_reason: Option<String>,

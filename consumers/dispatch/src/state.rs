@@ -39,10 +39,12 @@ states! {
     Waiting = "waiting",
     /// Paid and reserved; inventory is to make the reservation firm.
     Requested = "requested",
-    /// The carrier is asked to take the goods: from here on nobody cancels but the carrier.
+    /// The carrier is asked to take the goods: from here on nobody stops them but the carrier.
     HandingOver = "handing_over",
     /// The carrier has the goods.
     HandedOver = "handed_over",
+    /// The goods were handed over, and are to come back: the purchase is cancelled all the same.
+    Returned = "returned",
     /// The purchase ended without a shipment.
     Cancelled = "cancelled",
 }
@@ -65,13 +67,12 @@ mod tests {
 
     #[test]
     fn both_databases_know_every_state() {
+        let latest = crate::MIGRATIONS.last().unwrap();
         for state in State::ALL {
             assert_eq!(State::parse(state.as_str()), Some(*state));
             let word = format!("'{}'", state.as_str());
-            for migration in crate::MIGRATIONS {
-                assert!(migration.postgres.contains(&word), "{word}");
-                assert!(migration.sqlite.contains(&word), "{word}");
-            }
+            assert!(latest.postgres.contains(&word), "{word}");
+            assert!(latest.sqlite.contains(&word), "{word}");
         }
     }
 }

@@ -15,6 +15,8 @@ pub enum Step {
     HandOver,
     /// End the purchase without a shipment.
     Cancel(Reason),
+    /// End the purchase though the goods are gone: they come back.
+    Return,
 }
 
 /// Why a purchase ends without a shipment.
@@ -64,7 +66,9 @@ impl Reason {
 pub fn next_step(row: &Dispatch) -> Option<Step> {
     match row.state {
         State::Waiting | State::Requested => {}
-        State::HandingOver | State::HandedOver | State::Cancelled => return None,
+        // A wish to cancel that could not stop the shipment any more.
+        State::HandedOver if row.cancellation_by.is_some() => return Some(Step::Return),
+        State::HandingOver | State::HandedOver | State::Returned | State::Cancelled => return None,
     }
     if let Some(reason) = reason_to_cancel(row) {
         return Some(Step::Cancel(reason));
@@ -120,6 +124,6 @@ pub fn waiting_for(row: &Dispatch) -> &'static str {
         State::Waiting => "answers",
         State::Requested => "reservation",
         State::HandingOver => "carrier",
-        State::HandedOver | State::Cancelled => "nothing",
+        State::HandedOver | State::Returned | State::Cancelled => "nothing",
     }
 }

@@ -1,5 +1,5 @@
 //! Whatever the order between topics, whatever comes twice, whenever answers and deadlines come: a
-//! purchase is handed over or cancelled, never both, and never left between.
+//! purchase is handed over or cancelled, both only where goods come back, and never left between.
 //!
 //! Payment and inventory are models that react to what dispatch has stated once that is delivered
 //! to them. Without a race (a cancellation, a lapse or a deadline running against the answers) the
@@ -25,6 +25,8 @@ struct Story {
     declines: bool,
     no_stock: bool,
     carrier_refuses: bool,
+    /// Whether the shop takes goods back.
+    returns: bool,
     /// Races: none of these in a story that must end the same.
     cancels: bool,
     lapses: bool,
@@ -72,7 +74,10 @@ impl Play {
             topics[RESERVATIONS].push_back(expired());
         }
         Self {
-            world: World::new(),
+            world: match story.returns {
+                true => World::new(),
+                false => World::without_returns(),
+            },
             story,
             topics,
             seen: [0; 2],
@@ -81,13 +86,15 @@ impl Play {
         }
     }
 
-    /// Payment lets go of what it holds when it hears of a cancellation.
+    /// Payment lets go of what it holds when it hears of a cancellation; what it took for goods that
+    /// are gone it gives back, which dispatch does not hear of.
     fn payment_reads(&mut self) {
         let Some(fact) = self.world.facts.get(self.seen[0]) else {
             return;
         };
         self.seen[0] += 1;
-        if fact.kind() == "PurchaseCancelled" && !self.story.declines {
+        let is_gone = self.world.stated("ShipmentHandedOver");
+        if fact.kind() == "PurchaseCancelled" && !self.story.declines && !is_gone {
             self.topics[PAYMENTS].push_back(voided("customer"));
         }
     }
@@ -100,10 +107,11 @@ impl Play {
         };
         self.seen[1] += 1;
         let fails = self.story.lapses && self.story.second_try_fails;
+        let is_gone = self.world.stated("ShipmentHandedOver");
         match fact.kind() {
             "ShipmentRequested" if fails => self.topics[RESERVATIONS].push_back(rejected()),
             "ShipmentRequested" => self.topics[RESERVATIONS].push_back(firm()),
-            "PurchaseCancelled" if !self.story.no_stock => {
+            "PurchaseCancelled" if !self.story.no_stock && !is_gone => {
                 self.topics[RESERVATIONS].push_back(released());
             }
             _ => {}
@@ -118,10 +126,8 @@ impl Play {
                     if event == cancel_please("cancellation") {
                         self.asked_before_cancellation = self.world.asked > 0;
                         let late = decision == Decision::Ignored("too_late");
-                        assert_eq!(
-                            late,
-                            self.asked_before_cancellation && self.is_not_cancelled()
-                        );
+                        let may_be_gone = self.asked_before_cancellation && self.is_not_cancelled();
+                        assert_eq!(late, may_be_gone && !self.story.returns);
                     }
                     self.delivered.push(event);
                 }
@@ -162,32 +168,51 @@ impl Play {
 
 fn check_ending(play: &mut Play) {
     let row = play.world.row().unwrap();
-    let over = matches!(row.state, State::HandedOver | State::Cancelled);
+    let over = matches!(
+        row.state,
+        State::HandedOver | State::Returned | State::Cancelled
+    );
     assert!(over, "left at {:?}: {row:?}", row.state);
     let world = &play.world;
     assert_eq!(
         world.stated("ShipmentHandedOver"),
-        row.state == State::HandedOver
+        matches!(row.state, State::HandedOver | State::Returned)
     );
     assert_eq!(
         world.stated("PurchaseCancelled"),
-        row.state == State::Cancelled
+        matches!(row.state, State::Cancelled | State::Returned)
     );
     assert!(world.timers.is_empty(), "{:?}", world.timers);
     if world.stated("ShipmentHandedOver") {
         assert!(world.stated("ShipmentRequested") && row.firm_by.is_some());
         assert!(!play.story.declines && !play.story.no_stock && !play.story.carrier_refuses);
         assert!(!play.story.cancels || play.asked_before_cancellation);
+        let comes_back = play.story.cancels && play.story.returns;
+        assert_eq!(row.state == State::Returned, comes_back);
+        assert_eq!(
+            row.cancel_reason.as_deref(),
+            comes_back.then_some("customer")
+        );
     }
 }
 
 fn story(race: bool) -> impl Strategy<Value = Story> {
     let flag = any::<bool>;
-    let told = (flag(), flag(), flag(), flag(), flag(), flag(), flag());
+    let told = (
+        flag(),
+        flag(),
+        flag(),
+        flag(),
+        flag(),
+        flag(),
+        flag(),
+        flag(),
+    );
     told.prop_map(move |told| Story {
         declines: told.0 && told.1,
         no_stock: told.2 && told.3,
         carrier_refuses: told.4 && told.5 && told.6,
+        returns: told.7,
         cancels: race && told.0,
         lapses: race && told.2,
         second_try_fails: told.4,

@@ -87,8 +87,55 @@ fn a_cancellation_before_the_carrier_is_asked_is_in_time() {
 }
 
 #[test]
-fn a_cancellation_after_the_carrier_was_asked_is_too_late() {
-    let mut world = World::new();
+fn a_cancellation_after_the_hand_over_is_a_return_within_its_window() {
+    let window_micros = 14 * 24 * 3_600_000_000_i64;
+    for (asked_at, granted) in [
+        (NOW - 1, true),
+        (NOW + window_micros, true),
+        (NOW + window_micros + 1, false),
+    ] {
+        let mut world = World::new();
+        world.deliver_all([bought(), reserved(), authorised(), firm()]);
+        world.carrier_answers(false);
+        let decision = world.deliver(&cancel_please_at("please", asked_at));
+        let wanted = match granted {
+            true => (Decision::Applied, State::Returned),
+            false => (Decision::Ignored("too_late"), State::HandedOver),
+        };
+        assert_eq!((decision.unwrap(), world.row().unwrap().state), wanted);
+        assert_eq!(world.stated("PurchaseCancelled"), granted);
+        // Once: another request changes nothing.
+        world.deliver(&cancel_please_at("again", asked_at)).unwrap();
+        let cancelled = |fact: &&schemas::Fact| fact.kind() == "PurchaseCancelled";
+        let count = world.facts.iter().filter(cancelled).count();
+        assert_eq!(count, usize::from(granted));
+        assert_eq!(
+            explain(&world.row().unwrap()).contains("come back"),
+            granted
+        );
+    }
+}
+
+#[test]
+fn a_cancellation_while_the_carrier_is_asked_is_a_return_unless_the_carrier_refuses() {
+    for (refuses, ending, reason) in [
+        (false, State::Returned, "customer"),
+        (true, State::Cancelled, "carrier_refused"),
+    ] {
+        let mut world = World::new();
+        world.deliver_all([bought(), reserved(), authorised(), firm()]);
+        let decision = world.deliver(&cancel_please("please"));
+        assert_eq!(decision, Ok(Decision::Applied));
+        assert_eq!(world.row().unwrap().state, State::HandingOver);
+        world.carrier_answers(refuses);
+        assert_eq!(world.row().unwrap().state, ending);
+        assert_eq!(cancel_reason(&mut world), reason);
+    }
+}
+
+#[test]
+fn without_returns_a_cancellation_after_the_carrier_was_asked_is_too_late() {
+    let mut world = World::without_returns();
     world.deliver_all([bought(), reserved(), authorised(), firm()]);
     let decision = world.deliver(&cancel_please("please"));
     assert_eq!(decision, Ok(Decision::Ignored("too_late")));

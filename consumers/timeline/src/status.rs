@@ -31,7 +31,7 @@ pub enum Status {
     PaymentOverdue,
     /// Handed over and paid for.
     Completed,
-    /// It ended without a shipment.
+    /// It ended without a shipment, or the goods are to come back.
     Cancelled,
     /// It was cancelled and what had been taken was given back.
     Refunded,
@@ -137,7 +137,7 @@ pub enum CancellationOutcome {
     Granted,
     /// The purchase was cancelled for another reason before.
     EndedOtherwise,
-    /// The goods had been handed over.
+    /// The goods had been handed over, and no return is granted so far.
     TooLate,
 }
 
@@ -153,7 +153,8 @@ impl std::fmt::Display for CancellationOutcome {
 }
 
 /// What became of the requests to cancel a purchase; none when there was none. Dispatch states no
-/// refusal of a request: that it came too late is seen from the hand-over, the point of no return.
+/// refusal of a request: that it came too late to stop the goods is seen from the hand-over. Should
+/// it be granted as a return, that follows.
 #[must_use]
 pub fn cancellation(row: &PurchaseRow) -> Option<CancellationOutcome> {
     row.cancel_requested_at?;

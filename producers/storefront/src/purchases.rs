@@ -109,7 +109,8 @@ pub(crate) async fn timeline(
 
 /// `POST /v1/purchases/{id}/cancel`
 ///
-/// The purchase need not be known yet: whether it can still be cancelled is said in its timeline.
+/// A 202 says that the request is kept, not that it is granted. The purchase need not be known yet:
+/// whether it was stopped, or comes back as a return, or it was too late, is said in its timeline.
 pub(crate) async fn cancel(
     State(shop): State<Arc<Shop>>,
     Path(purchase_id): Path<String>,

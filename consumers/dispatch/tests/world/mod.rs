@@ -64,10 +64,14 @@ pub(crate) fn bought() -> DispatchEvent {
 }
 
 pub(crate) fn cancel_please(event_id: &str) -> DispatchEvent {
+    cancel_please_at(event_id, NOW)
+}
+
+pub(crate) fn cancel_please_at(event_id: &str, occurred_at: i64) -> DispatchEvent {
     DispatchEvent::Event(Event::CancellationRequested(CancellationRequested {
         event_id: event_id.into(),
         purchase_id: ID.into(),
-        occurred_at: NOW,
+        occurred_at,
         causation_id: None,
         reason: "customer".into(),
     }))
@@ -144,13 +148,25 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(Deadlines::default())
+    }
+
+    /// A shop that takes nothing back.
+    pub(crate) fn without_returns() -> Self {
+        Self::with(Deadlines {
+            return_window: std::time::Duration::ZERO,
+            ..Deadlines::default()
+        })
+    }
+
+    fn with(deadlines: Deadlines) -> Self {
         let database = rusqlite::Connection::open_in_memory().unwrap();
         for migration in dispatch::MIGRATIONS {
             database.execute_batch(migration.sqlite).unwrap();
         }
         let codec = Arc::new(Codec::without_registry());
         Self {
-            group: InMemory::new(DispatchGroup::new(codec, Deadlines::default())),
+            group: InMemory::new(DispatchGroup::new(codec, deadlines)),
             tasks: VecDeque::new(),
             timers: BTreeMap::new(),
             facts: vec![],
