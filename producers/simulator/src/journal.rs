@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::action::{Action, Deed, Way};
 
@@ -36,6 +37,10 @@ pub enum Line {
         way: String,
         /// The reason with which readers have to set it aside, for poison.
         expected_reason: Option<String>,
+        /// What tells the record on its topic, for poison, which has no id that can be read: see
+        /// [`fingerprint`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        record_sha256: Option<String>,
     },
     /// What became of it.
     Outcome {
@@ -139,6 +144,20 @@ pub fn read(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Line>>> {
     }))
 }
 
+/// SHA-256, in hexadecimal, of a record's key and payload, each with its length in bytes before it
+/// as 64 bits, the highest first; all ones stand for none.
+#[must_use]
+pub fn fingerprint(key: Option<&[u8]>, payload: Option<&[u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in [key, payload] {
+        let length = part.map_or(u64::MAX, |bytes| bytes.len() as u64);
+        hash.update(length.to_be_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    let digest = hash.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn intent(action: &Action) -> Line {
     let way = match action.way {
         Way::Direct => "direct",
@@ -177,6 +196,16 @@ fn intent(action: &Action) -> Line {
             Deed::Poison(poison) => Some(poison.reason.to_owned()),
             _ => None,
         },
+        record_sha256: match &action.deed {
+            Deed::Poison(poison) => {
+                let record = &poison.record;
+                Some(fingerprint(
+                    record.key.as_deref(),
+                    record.payload.as_deref(),
+                ))
+            }
+            _ => None,
+        },
     }
 }
 
@@ -185,6 +214,14 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
     use crate::shop::Shop;
+
+    #[test]
+    fn a_fingerprint_tells_no_payload_from_an_empty_one() {
+        let none = fingerprint(Some(b"k"), None);
+        assert_eq!(none.len(), 64);
+        assert_ne!(none, fingerprint(Some(b"k"), Some(b"")));
+        assert_ne!(none, fingerprint(None, Some(b"k")));
+    }
 
     #[test]
     fn a_journal_is_read_back_but_for_a_line_cut_short() {
