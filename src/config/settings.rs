@@ -168,6 +168,8 @@ settings! {
         dead_letter_share_max: Share = "0.5";
         /// Over how many of the latest records that share is taken.
         dead_letter_window: NonZeroUsize = "1000";
+        /// How long published events are kept in the journal, and so how far back an audit looks there.
+        journal_retention: Duration = "7d";
         /// How often one record may be redriven.
         redrives_max: u32 = "3";
     }

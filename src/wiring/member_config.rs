@@ -30,6 +30,7 @@ pub fn member_config(config: &Config, group: &str) -> runtime::Config {
         dead_letter_window: u32::try_from(consumer.dead_letter_window.get()).unwrap_or(u32::MAX),
         dead_letter_share_max: consumer.dead_letter_share_max.0,
         redrives_max: i64::from(consumer.redrives_max),
+        journal_retention: consumer.journal_retention,
         task_concurrency: config.tasks.concurrency.get(),
         ..runtime::Config::new(servers, group)
     }
@@ -88,6 +89,7 @@ mod tests {
             "consumer.dead_letter_share_max=0.25",
             "consumer.dead_letter_window=99",
             "consumer.redrives_max=8",
+            "consumer.journal_retention=9d",
             "tasks.concurrency=17",
         ];
         let config = member_config(&configured(&set), "payment");
@@ -111,5 +113,9 @@ mod tests {
         assert_eq!(config.protocol, runtime::Protocol::Consumer);
         assert!((config.dead_letter_share_max - 0.25).abs() < f64::EPSILON);
         assert_eq!((config.dead_letter_window, config.redrives_max), (99, 8));
+        assert_eq!(
+            config.journal_retention,
+            Duration::from_secs(9 * 24 * 60 * 60)
+        );
     }
 }
