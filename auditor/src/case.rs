@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use crate::{
     group::Group,
     witness::{
-        DispatchRow, IntentRow, MovementRow, PaymentRow, PostingRow, ProviderRow, PublishedRow,
-        TimelineEntryRow, TimelineRow,
+        DispatchRow, IntentRow, LedgerEntryRow, MovementRow, PaymentRow, PostingRow, ProviderRow,
+        PublishedRow, RefusedRow, SetAsideRow, TimelineEntryRow, TimelineRow, Witness,
     },
 };
 
@@ -32,6 +32,18 @@ pub(crate) struct Bought {
     pub(crate) occurred_at: i64,
     /// Units per SKU.
     pub(crate) wanted: BTreeMap<String, i64>,
+    /// Item, units and price without tax, by item.
+    pub(crate) basket: Vec<(i64, i64, i64)>,
+    /// Its first different items in the order of its lines: those that are counted as pairs.
+    pub(crate) paired: Vec<i64>,
+    pub(crate) event_id: String,
+    pub(crate) customer_id: String,
+    /// The words of the schema.
+    pub(crate) channel: Option<String>,
+    pub(crate) delivery_tier: Option<String>,
+    pub(crate) written_version: u8,
+    /// See [`crate::said::entry`].
+    pub(crate) says: u64,
 }
 
 /// A later record of the purchase that says something else.
@@ -39,6 +51,11 @@ pub(crate) struct Bought {
 pub(crate) struct Contradiction {
     pub(crate) at: Place,
     pub(crate) hash: String,
+    pub(crate) occurred_at: i64,
+    /// Its entry in the timeline, which cannot have the id of what it contradicts.
+    pub(crate) entry_id: String,
+    /// See [`crate::said::entry`].
+    pub(crate) says: u64,
 }
 
 /// A request to cancel.
@@ -47,6 +64,8 @@ pub(crate) struct Request {
     pub(crate) at: Place,
     pub(crate) event_id: String,
     pub(crate) occurred_at: i64,
+    /// See [`crate::said::entry`].
+    pub(crate) says: u64,
 }
 
 /// A fact, from the first record of it.
@@ -63,12 +82,30 @@ pub(crate) struct Stated {
     pub(crate) money: Option<(i64, String)>,
     /// The provider's reference or the shipment.
     pub(crate) reference: String,
-    /// Units per SKU, of a reservation.
+    /// Units per SKU, of a reservation, or of what a rejected one fell short of.
     pub(crate) lines: BTreeMap<String, i64>,
+    /// A bounded word, of facts that carry one.
+    pub(crate) reason: String,
+    /// The carrier and its number, of a hand-over.
+    pub(crate) parcel: Option<Box<(String, String)>>,
+    /// Ship-by and deliver-by, of a request.
+    pub(crate) times: Option<(i64, i64)>,
+    /// See [`crate::said::entry`].
+    pub(crate) says: u64,
 }
 
 /// The name under which a reservation that lapses no more is kept apart from one that does.
 pub(crate) const FIRM: &str = "StockReserved (firm)";
+
+/// A group that has not come to an end with a purchase.
+#[derive(Debug, Clone)]
+pub(crate) struct Standstill {
+    pub(crate) group: Group,
+    /// In words.
+    pub(crate) stands: String,
+    /// The groups whose word it waits for.
+    pub(crate) waits_for: Vec<Group>,
+}
 
 /// What is known of one purchase.
 #[derive(Debug, Default)]
@@ -85,7 +122,7 @@ pub(crate) struct Case {
     pub(crate) altered: Vec<String>,
 
     pub(crate) payment: Option<PaymentRow>,
-    pub(crate) ledger_entries: Vec<String>,
+    pub(crate) ledger_entries: Vec<LedgerEntryRow>,
     pub(crate) postings: Vec<PostingRow>,
     /// State, and content hash when the purchase is known.
     pub(crate) reservation: Option<(String, Option<String>)>,
@@ -94,23 +131,63 @@ pub(crate) struct Case {
     pub(crate) dispatch: Option<DispatchRow>,
     pub(crate) timeline: Option<TimelineRow>,
     pub(crate) timeline_entries: Vec<TimelineEntryRow>,
-    /// Content hash, and how many facts were counted.
-    pub(crate) counted: Option<(Option<String>, usize)>,
+    /// Content hash, and what the other columns say.
+    pub(crate) counted: Option<(Option<String>, u64)>,
     pub(crate) published: Vec<PublishedRow>,
     pub(crate) provider: Vec<ProviderRow>,
     pub(crate) intents: Vec<IntentRow>,
+    /// Answers and timers that were set aside, and the tasks that say so.
+    pub(crate) answers_set_aside: Vec<SetAsideRow>,
+    pub(crate) refused: Vec<RefusedRow>,
 
     /// What is still under way: who has not read what, or waits for what.
     pub(crate) open: Vec<String>,
-    /// Where it stands, when that is not an end.
-    pub(crate) unfinished: Option<String>,
+    /// Who stands still short of an end.
+    pub(crate) unfinished: Vec<Standstill>,
     /// Groups that set something of it aside or parked it, and why.
     pub(crate) excused: BTreeMap<Group, String>,
+    /// Whether records about it may be gone from their topics.
+    pub(crate) has_gaps: bool,
     /// Groups that have not read all of it yet.
     pub(crate) unread: Vec<Group>,
 }
 
 impl Case {
+    /// Takes in what a database or journal says about it.
+    pub(crate) fn hear(&mut self, witness: Witness) {
+        match witness {
+            Witness::Payment(row) => self.payment = Some(row),
+            Witness::LedgerEntry(row) => self.ledger_entries.push(row),
+            Witness::Posting(row) => self.postings.push(row),
+            Witness::Reservation { hash, state } => self.reservation = Some((state, hash)),
+            Witness::ReservationLine { sku, quantity } => {
+                *self.reservation_lines.entry(sku).or_default() += quantity;
+            }
+            Witness::Movement(row) => self.movements.push(row),
+            Witness::Dispatch(row) => self.dispatch = Some(row),
+            Witness::Timeline(row) => self.timeline = Some(row),
+            Witness::TimelineEntry(row) => self.timeline_entries.push(row),
+            Witness::Counted { hash, says } => self.counted = Some((hash, says)),
+            Witness::Published(row) => self.published.push(row),
+            Witness::Provider(row) => self.provider.push(row),
+            Witness::Intent(row) => self.intents.push(row),
+            Witness::SetAside(row) => self.answers_set_aside.push(row),
+            Witness::Refused(row) => self.refused.push(row),
+            Witness::Waiting { group, what, since } => {
+                (self.open).push(format!("{group} waits for {what} since {since}"));
+            }
+            // About no purchase: the shard keeps them.
+            Witness::StockEvent { .. }
+            | Witness::Moved { .. }
+            | Witness::Rejected { .. }
+            | Witness::Window { .. }
+            | Witness::Item { .. }
+            | Witness::Pair { .. }
+            | Witness::Customers { .. }
+            | Witness::Parked { .. } => {}
+        }
+    }
+
     /// The fact of a kind that was stated first.
     pub(crate) fn fact(&self, kind: &str) -> Option<&Stated> {
         self.facts.iter().find(|fact| fact.kind == kind)
@@ -118,12 +195,29 @@ impl Case {
 
     /// Whether everything about it has come to rest, so that all witnesses must agree.
     pub(crate) fn is_settled(&self) -> bool {
-        self.open.is_empty() && self.unfinished.is_none()
+        self.open.is_empty() && self.unfinished.is_empty()
     }
 
     /// Whether a group has taken in everything that stands on its topics about the purchase.
     pub(crate) fn was_read_by(&self, group: Group) -> bool {
         !self.unread.contains(&group) && !self.excused.contains_key(&group)
+    }
+
+    /// Whether the customer has sent the goods back: dispatch says so, and cancelled it after the
+    /// hand-over because somebody had asked.
+    pub(crate) fn is_return(&self) -> bool {
+        let (Some(handed_over), Some(cancelled)) = (
+            self.fact("ShipmentHandedOver"),
+            self.fact("PurchaseCancelled"),
+        ) else {
+            return false;
+        };
+        let mut requests = self.requests.iter();
+        self.dispatch
+            .as_ref()
+            .is_some_and(|row| row.state == "returned")
+            && cancelled.occurred_at >= handed_over.occurred_at
+            && requests.any(|request| request.event_id == cancelled.cause)
     }
 
     /// What the provider did of a kind.

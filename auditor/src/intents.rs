@@ -12,33 +12,51 @@ use serde::Deserialize;
 
 use crate::{
     AuditError,
+    poison::{Poison, Poisons},
     spill::Spill,
     witness::{IntentRow, Witness},
 };
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", tag = "line")]
-enum Written {
-    Intent {
-        number: u64,
-        what: String,
-        purchase_id: Option<String>,
-        event_id: String,
-        content_hash: Option<String>,
-    },
-    Outcome {
-        number: u64,
-        outcome: String,
-    },
+enum Line {
+    Intent(Intent),
+    Outcome { number: u64, outcome: String },
 }
 
-/// Sorts the journal into the shards of its purchases. Intents are held until their outcome is
-/// read: memory is bounded by what was under way at one time, and by what was never answered.
-pub(crate) fn sort(path: &Path, spill: &mut Spill) -> Result<(), AuditError> {
+#[derive(Deserialize)]
+struct Intent {
+    number: u64,
+    what: String,
+    purchase_id: Option<String>,
+    event_id: String,
+    content_hash: Option<String>,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    expected_reason: Option<String>,
+    #[serde(default)]
+    record_sha256: Option<String>,
+}
+
+/// An intent whose outcome is not read yet.
+enum Pending {
+    OfPurchase(String, IntentRow),
+    Poison(Option<u64>, Poison),
+}
+
+/// Sorts the journal into the shards of its purchases, and poison into a table. Intents are held
+/// until their outcome is read: memory is bounded by what was under way at one time, and by what
+/// was never answered.
+pub(crate) fn sort(
+    path: &Path,
+    spill: &mut Spill,
+    poisons: &mut Poisons,
+) -> Result<(), AuditError> {
     let unreadable =
         |error: &dyn std::fmt::Display| AuditError::Intents(format!("{}: {error}", path.display()));
     let mut reader = BufReader::new(File::open(path).map_err(|error| unreadable(&error))?);
-    let mut pending: HashMap<u64, (String, IntentRow)> = HashMap::new();
+    let mut pending: HashMap<u64, Pending> = HashMap::new();
     let mut text = String::new();
     loop {
         text.clear();
@@ -48,33 +66,66 @@ pub(crate) fn sort(path: &Path, spill: &mut Spill) -> Result<(), AuditError> {
             break;
         }
         match serde_json::from_str(&text).map_err(|error| unreadable(&error))? {
-            Written::Intent {
-                number,
-                what,
-                purchase_id: Some(purchase_id),
-                event_id,
-                content_hash,
-            } => {
-                let row = IntentRow {
-                    what,
-                    event_id,
-                    hash: content_hash,
-                    outcome: "unknown".to_owned(),
-                };
-                pending.insert(number, (purchase_id, row));
-            }
-            // Poison: no purchase can come of it.
-            Written::Intent { .. } => {}
-            Written::Outcome { number, outcome } => {
-                if let Some((purchase_id, row)) = pending.remove(&number) {
-                    let row = IntentRow { outcome, ..row };
-                    spill.put(&purchase_id, Witness::Intent(row))?;
+            Line::Outcome { number, outcome } => {
+                if let Some(intent) = pending.remove(&number) {
+                    intent.end(outcome, spill, poisons)?;
                 }
+            }
+            Line::Intent(intent) => {
+                pending.insert(intent.number, intent.pending());
             }
         }
     }
-    for (purchase_id, row) in pending.into_values() {
-        spill.put(&purchase_id, Witness::Intent(row))?;
+    for intent in pending.into_values() {
+        intent.end("unknown".to_owned(), spill, poisons)?;
     }
     Ok(())
+}
+
+impl Intent {
+    fn pending(self) -> Pending {
+        let outcome = "unknown".to_owned();
+        let Some(purchase_id) = self.purchase_id else {
+            let poison = Poison {
+                kind: self.kind,
+                event_id: self.event_id,
+                reason: self.expected_reason,
+                outcome,
+            };
+            return Pending::Poison(content(self.record_sha256), poison);
+        };
+        let row = IntentRow {
+            what: self.what,
+            event_id: self.event_id,
+            hash: self.content_hash,
+            outcome,
+        };
+        Pending::OfPurchase(purchase_id, row)
+    }
+}
+
+impl Pending {
+    fn end(
+        self,
+        outcome: String,
+        spill: &mut Spill,
+        poisons: &mut Poisons,
+    ) -> Result<(), std::io::Error> {
+        match self {
+            Self::OfPurchase(purchase_id, row) => {
+                let row = IntentRow { outcome, ..row };
+                spill.put(&purchase_id, Witness::Intent(row))
+            }
+            Self::Poison(content, poison) => {
+                poisons.intend(content, Poison { outcome, ..poison });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The first 64 bits of a record's fingerprint: what [`crate::topics::digest`] makes of it.
+fn content(record_sha256: Option<String>) -> Option<u64> {
+    let text = record_sha256?;
+    u64::from_str_radix(text.get(..16)?, 16).ok()
 }

@@ -9,21 +9,29 @@
 //! **Order of looking.** First the ends of the topics are noted, then each database is read in one
 //! snapshot, then the topics are read to where they end by then. A record behind the noted end may
 //! be younger than a snapshot, so its purchase counts as open; everything else must agree exactly,
-//! also while the pipeline runs.
+//! also while the pipeline runs. What a topic has lost to its retention is judged by its own time:
+//! only what the oldest remaining record is too young for counts as not provable any more.
 //!
 //! **Memory.** What the databases and journals say is first sorted by shard into temporary files
 //! (about 5 kB per purchase), then one shard at a time is held in memory: some 10 kB for each
 //! purchase of the largest shard, besides 16 MiB of prefetched records, the positions, one line per
 //! SKU and 16 bytes per dead letter.
 
+mod baskets;
 mod case;
 mod checks;
+mod columns;
+mod dead_letters;
 mod group;
 mod intents;
+mod kept;
 mod look;
 mod partitioner;
+mod poison;
 mod provider;
+mod rejections;
 mod report;
+mod said;
 mod shard;
 mod spill;
 mod stock;

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use codec::Codec;
-use runtime::kafka::scan::{ScanError, Scanner};
+use runtime::kafka::scan::Scanner;
 
 use crate::{
     AuditError, Group, Inputs,
-    checks::{self, Around},
-    intents, provider,
+    checks::{self, Around, Sums},
+    dead_letters, intents,
+    poison::Poisons,
+    provider,
     report::{Promise, Report},
     shard::Shard,
     spill::Spill,
-    stock::Shelves,
     stores::{self, Books},
-    topics::{self, Layout, digest, unreadable},
-    totals::Totals,
+    topics::{self, Layout, unreadable},
 };
 
 /// How far the audit is.
@@ -38,17 +38,7 @@ pub async fn audit(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Report, AuditError> {
     let mut report = Report::default();
-    let (bootstrap, options) = (
-        inputs.bootstrap_servers.clone(),
-        inputs.kafka_options.clone(),
-    );
-    let (scanner, layout) = blocking(move || {
-        let scanner = Scanner::connect(&bootstrap, &options).map_err(unreadable)?;
-        let layout = Layout::ask(&scanner)?;
-        Ok((scanner, layout))
-    })
-    .await?;
-    let layout = Arc::new(layout);
+    let (mut scanner, layout) = connect(inputs).await?;
     let shards = layout.shards();
     let steps = Group::ALL.len() as u64 + 2 + u64::try_from(shards).unwrap_or_default();
     let mut done = 0;
@@ -62,19 +52,18 @@ pub async fn audit(
     };
     check_layout(&layout, &mut report);
     let mut spill = Spill::new(shards)?;
-    let (mut books, mut shelves) = (Books::default(), Shelves::default());
+    let mut books = Books::default();
+    let mut sums = Sums::new(shards)?;
     for group in Group::ALL {
         tell(format!("database of {group}"));
         let store = inputs.stores.of(group).as_ref();
-        stores::read(group, store, &mut spill, &mut books, &mut shelves).await?;
+        stores::read(group, store, &mut spill, &mut books, &mut sums.shelves).await?;
     }
     tell("journals".to_owned());
-    let (mut spill, after_journals) = sort_journals(inputs, spill, report).await?;
-    report = after_journals;
+    let (mut spill, poisons, after_journals) = sort_journals(inputs, spill, report).await?;
+    (books.poisons, report) = (poisons, after_journals);
     tracing::debug!(rows = spill.lines(), records = layout.records(), "sorted");
     let books = Arc::new(books);
-    let mut totals = Totals::default();
-    let mut scanner = scanner;
     for number in 0..shards {
         tell(format!("shard {number}"));
         let mut shard = Shard::new(number);
@@ -87,26 +76,45 @@ pub async fn audit(
         let reading =
             blocking(move || read_topics(scanner, shard, &codec, &known, &bounds)).await?;
         (scanner, shard) = reading;
-        let around = around(inputs, &books, &layout);
-        checks::shard(&mut shard, &around, &mut shelves, &mut totals, &mut report);
+        let around = around(inputs, &shard, &books, &layout);
+        checks::shard(&mut shard, &around, &mut sums, &mut report);
+        sums.shelves.sort()?;
     }
     tell("dead letters and sums".to_owned());
-    shelves.check(&mut report);
-    totals.check(&mut report);
+    sums.totals.check(&mut report);
+    let has_lost_records = layout.bounds.values().any(|bounds| bounds.first > 0);
+    (books.poisons).check(&sums.poison, has_lost_records, &mut report);
     let remembered_since = inputs.now.saturating_sub(micros(inputs.journal_retention));
-    report = blocking(move || dead_letters(&scanner, books, remembered_since, report)).await?;
+    report = blocking(move || {
+        sums.shelves.check(&mut report)?;
+        dead_letters::compare(&scanner, books, remembered_since, report)
+    })
+    .await?;
     report.close();
     Ok(report)
+}
+
+/// Connects to Kafka, and notes where the topics end.
+async fn connect(inputs: &Inputs) -> Result<(Scanner, Arc<Layout>), AuditError> {
+    let bootstrap = inputs.bootstrap_servers.clone();
+    let options = inputs.kafka_options.clone();
+    blocking(move || {
+        let scanner = Scanner::connect(&bootstrap, &options).map_err(unreadable)?;
+        let layout = Layout::ask(&scanner)?;
+        Ok((scanner, Arc::new(layout)))
+    })
+    .await
 }
 
 fn micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-fn around<'a>(inputs: &Inputs, books: &'a Books, layout: &'a Layout) -> Around<'a> {
+fn around<'a>(inputs: &Inputs, shard: &Shard, books: &'a Books, layout: &'a Layout) -> Around<'a> {
     Around {
         books,
         layout,
+        kept: shard.kept(layout),
         now: inputs.now,
         grace_micros: micros(inputs.grace),
         retention_micros: micros(inputs.journal_retention),
@@ -129,16 +137,17 @@ async fn sort_journals(
     inputs: &Inputs,
     mut spill: Spill,
     mut report: Report,
-) -> Result<(Spill, Report), AuditError> {
+) -> Result<(Spill, Poisons, Report), AuditError> {
     let (journal, intended) = (inputs.provider_journal.clone(), inputs.intents.clone());
     blocking(move || {
+        let mut poisons = Poisons::default();
         if let Some(folder) = journal {
             provider::sort(&folder, &mut spill, &mut report)?;
         }
         if let Some(path) = intended {
-            intents::sort(&path, &mut spill)?;
+            intents::sort(&path, &mut spill, &mut poisons)?;
         }
-        Ok((spill, report))
+        Ok((spill, poisons, report))
     })
     .await
 }
@@ -162,7 +171,7 @@ fn read_topics(
         let mut away = None;
         let read = scanner.read(topic, number, |record| {
             if away.is_none() {
-                away = shard.take(topic, &record, codec, books).err();
+                away = shard.take(topic, &record, codec, books, layout).err();
             }
         });
         read.map_err(unreadable)?;
@@ -172,48 +181,6 @@ fn read_topics(
     }
     shard.find_foreign(layout.shards());
     Ok((scanner, shard))
-}
-
-/// The dead-letter topics against the journals of the groups that publish there.
-fn dead_letters(
-    scanner: &Scanner,
-    mut books: Arc<Books>,
-    remembered_since: i64,
-    mut report: Report,
-) -> Result<Report, AuditError> {
-    let books = Arc::get_mut(&mut books).expect("nobody else reads any more");
-    for group in Group::ALL {
-        let topic = group.dead_letter_topic();
-        let partitions = match scanner.partitions(&topic) {
-            Ok(partitions) => partitions,
-            Err(ScanError::NoSuchTopic(_)) => 0,
-            Err(error) => return Err(unreadable(error)),
-        };
-        let mut trimmed = false;
-        for partition in 0..partitions {
-            trimmed |= scanner.bounds(&topic, partition).map_err(unreadable)?.0 > 0;
-            let read = scanner.read(&topic, partition, |record| {
-                report.count(Promise::Accounting, format!("records of {topic}"), 1);
-                let headers = record.headers.to_bytes();
-                let content = digest(&[record.payload.as_deref(), Some(&headers)]);
-                if let Some(publication) = books.dead_letters.get_mut(&(group, content)) {
-                    publication.found = true;
-                } else if record.timestamp_micros >= remembered_since {
-                    let what = format!("invented: {group} has no such dead letter");
-                    report.breach(Promise::Accounting, record.at.to_string(), what);
-                }
-            });
-            read.map_err(unreadable)?;
-        }
-        let of_group = (books.dead_letters.iter()).filter(|((of, _), _)| *of == group);
-        for (_, publication) in of_group {
-            let missing = publication.acknowledged && !publication.found && !trimmed;
-            report.require(!missing, Promise::Accounting, &publication.event_id, || {
-                format!("lost: {group} has published the dead letter, and {topic} does not hold it")
-            });
-        }
-    }
-    Ok(report)
 }
 
 async fn blocking<T: Send + 'static>(

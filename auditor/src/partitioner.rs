@@ -7,8 +7,12 @@ const MIX: u32 = 0x5bd1_e995;
 /// The partition of a key on a topic of `partitions` (at least 1) partitions.
 #[must_use]
 pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
-    let positive = (murmur2(key) & 0x7fff_ffff).cast_signed();
-    positive % partitions.max(1)
+    murmur2_of(key) % partitions.max(1)
+}
+
+/// What a key's partition is a remainder of: not negative.
+pub(crate) fn murmur2_of(key: &[u8]) -> i32 {
+    (murmur2(key) & 0x7fff_ffff).cast_signed()
 }
 
 fn murmur2(key: &[u8]) -> u32 {

@@ -41,6 +41,8 @@ pub(crate) fn sort(
             amount_minor: entry.amount_minor,
             currency: entry.currency,
             key: entry.idempotency_key,
+            detail: entry.detail,
+            at: entry.at,
         };
         report.count(
             Promise::Once,

@@ -92,10 +92,13 @@ pub struct Findings {
 /// What the audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// [`CLEAN`], or what is wrong in one line.
+    /// [`CLEAN`], what is wrong in one line, or what cannot be told any more.
     pub verdict: String,
     /// Per promise.
     pub promises: BTreeMap<Promise, Findings>,
+    /// What is not provable any more, because the records that would prove it are gone from their
+    /// topics.
+    pub unproven: BTreeMap<String, i64>,
 }
 
 impl Default for Report {
@@ -104,6 +107,7 @@ impl Default for Report {
         Self {
             verdict: String::new(),
             promises: promises.into(),
+            unproven: BTreeMap::new(),
         }
     }
 }
@@ -140,6 +144,11 @@ impl Report {
         *found.counted.entry(what.into()).or_default() += n;
     }
 
+    /// Counts something that is not provable any more.
+    pub(crate) fn unproven(&mut self, what: impl Into<String>, n: i64) {
+        *self.unproven.entry(what.into()).or_default() += n;
+    }
+
     /// Notes a breach.
     pub(crate) fn breach(
         &mut self,
@@ -172,8 +181,16 @@ impl Report {
 
     /// Writes the verdict, once everything is looked at.
     pub(crate) fn close(&mut self) {
-        self.verdict = if self.is_clean() {
+        let gone: Vec<String> = (self.unproven.iter())
+            .map(|(what, n)| format!("{n} {what}"))
+            .collect();
+        self.verdict = if self.is_clean() && gone.is_empty() {
             CLEAN.to_owned()
+        } else if self.is_clean() {
+            format!(
+                "{CLEAN}, as far as the topics still tell; not provable any more: {}",
+                gone.join(", ")
+            )
         } else {
             let broken: Vec<&str> = (self.promises.iter())
                 .filter(|(_, found)| found.breaches > 0)
@@ -204,6 +221,12 @@ impl fmt::Display for Report {
                 writeln!(f, "    BREACH  and {unnamed} more")?;
             }
         }
+        if !self.unproven.is_empty() {
+            writeln!(f, "not provable any more")?;
+        }
+        for (what, n) in &self.unproven {
+            writeln!(f, "    {n:>12}  {what}")?;
+        }
         write!(f, "{}", self.verdict)
     }
 }
@@ -221,6 +244,18 @@ mod tests {
             report.verdict,
             "nothing lost, nothing doubled, nothing invented"
         );
+        assert_eq!(report.exit_code(), 0);
+    }
+
+    #[test]
+    fn what_is_not_provable_any_more_is_a_part_of_the_verdict() {
+        let mut report = Report::default();
+        report.unproven("windows", 2);
+        report.unproven("windows", 1);
+        report.close();
+        assert!(report.verdict.starts_with(CLEAN));
+        assert!(report.verdict.ends_with("not provable any more: 3 windows"));
+        assert!(report.to_string().contains("3  windows"));
         assert_eq!(report.exit_code(), 0);
     }
 

@@ -33,6 +33,11 @@ impl Spill {
         })
     }
 
+    /// How many files there are.
+    pub(crate) fn files(&self) -> i32 {
+        i32::try_from(self.files.len()).unwrap_or(i32::MAX)
+    }
+
     /// How many lines were written.
     pub(crate) fn lines(&self) -> u64 {
         self.lines
@@ -40,8 +45,8 @@ impl Spill {
 
     /// Puts a row to the shard to which its subject, the key of its records, belongs.
     pub(crate) fn put(&mut self, subject: &str, witness: Witness) -> io::Result<()> {
-        let shards = i32::try_from(self.files.len()).unwrap_or(i32::MAX);
-        self.put_to(partition_of(subject.as_bytes(), shards), subject, witness)
+        let shard = partition_of(subject.as_bytes(), self.files());
+        self.put_to(shard, subject, witness)
     }
 
     /// Puts a row to a shard; one of a shard that does not exist goes to the first, where nothing
@@ -83,10 +88,9 @@ mod tests {
     fn rows_come_back_in_the_shard_of_their_key() {
         let mut spill = Spill::new(4).unwrap();
         for n in 0..100 {
-            let kind = n.to_string();
-            spill
-                .put(&format!("p{n}"), Witness::LedgerEntry { kind })
-                .unwrap();
+            let sku = n.to_string();
+            let line = Witness::ReservationLine { sku, quantity: 1 };
+            spill.put(&format!("p{n}"), line).unwrap();
         }
         let mut read = 0;
         for shard in 0..4 {

@@ -20,6 +20,8 @@ runtime::table! {
         created_at: i64,
         /// `waiting`, `answered` or `set_aside`.
         state: String,
+        /// The answer, as JSON.
+        answer: Option<String>,
     }
 }
 
@@ -44,6 +46,10 @@ runtime::table! {
         payload: Option<Vec<u8>>,
         /// Why.
         reason: String,
+        /// When it was last set aside, microseconds.
+        last_failed_at: i64,
+        /// How often it was redriven and came back.
+        redrives: i64,
         /// `set_aside`, `redrive` or `redriven`.
         state: String,
     }

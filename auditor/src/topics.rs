@@ -64,11 +64,6 @@ impl Layout {
             .unwrap_or_default()
     }
 
-    /// Whether records that keys of this shard once had are gone from a topic.
-    pub(crate) fn is_trimmed(&self, topic: &'static str, partition: i32) -> bool {
-        self.of(topic, partition).first > 0
-    }
-
     /// How many records there are, as far as offsets tell.
     pub(crate) fn records(&self) -> u64 {
         let records = (self.bounds.values()).map(|bounds| bounds.noted_end - bounds.first);

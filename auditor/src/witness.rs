@@ -17,9 +17,7 @@ pub(crate) struct Line {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Witness {
     Payment(PaymentRow),
-    LedgerEntry {
-        kind: String,
-    },
+    LedgerEntry(LedgerEntryRow),
     Posting(PostingRow),
     Reservation {
         hash: Option<String>,
@@ -33,18 +31,51 @@ pub(crate) enum Witness {
     StockEvent {
         event_id: String,
         change: i64,
+        applied_at: i64,
+    },
+    /// A movement again, under its SKU: what was free after it.
+    Moved {
+        sequence: i64,
+        at: i64,
+        free: i64,
+    },
+    /// A SKU of which a purchase was told that there is not enough.
+    Rejected {
+        purchase_id: String,
+        quantity: i64,
+        at: i64,
     },
     Dispatch(DispatchRow),
     Timeline(TimelineRow),
     TimelineEntry(TimelineEntryRow),
     Counted {
         hash: Option<String>,
-        seen: usize,
+        /// Of the other columns.
+        says: u64,
     },
     Window {
         size: i64,
         start: i64,
         counts: Vec<(String, i64)>,
+    },
+    Item {
+        size: i64,
+        start: i64,
+        item_id: i64,
+        currency: String,
+        sums: [i64; 6],
+    },
+    Pair {
+        size: i64,
+        start: i64,
+        items: (i64, i64),
+        baskets: i64,
+    },
+    Customers {
+        size: i64,
+        start: i64,
+        /// Of the registers.
+        registers: u64,
     },
     Published(PublishedRow),
     Waiting {
@@ -53,6 +84,8 @@ pub(crate) enum Witness {
         since: i64,
     },
     SetAside(SetAsideRow),
+    /// A task whose answer was refused.
+    Refused(RefusedRow),
     Parked {
         group: Group,
         topic: String,
@@ -74,13 +107,40 @@ pub(crate) struct PaymentRow {
     pub(crate) shipping_minor: i64,
     pub(crate) provider_ref: Option<String>,
     pub(crate) refund_ref: Option<String>,
-    pub(crate) authorised: bool,
-    pub(crate) captured: bool,
+    pub(crate) reason: Option<String>,
+    pub(crate) created_at: i64,
+    pub(crate) authorised_at: Option<i64>,
+    pub(crate) captured_at: Option<i64>,
+    pub(crate) ended_at: Option<i64>,
+}
+
+impl PaymentRow {
+    /// Whether the money was held, once.
+    pub(crate) fn was_authorised(&self) -> bool {
+        self.authorised_at.is_some()
+    }
+
+    /// Whether the money was taken.
+    pub(crate) fn was_captured(&self) -> bool {
+        self.captured_at.is_some()
+    }
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LedgerEntryRow {
+    pub(crate) kind: String,
+    pub(crate) cause: String,
+    pub(crate) at: i64,
 }
 
 /// A transfer of the ledger.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PostingRow {
+    /// The kind of its entry.
+    pub(crate) entry: String,
+    /// Its number in the entry; 0 when its id has none.
+    pub(crate) number: i64,
     pub(crate) debit: String,
     pub(crate) credit: String,
     pub(crate) amount_minor: i64,
@@ -103,6 +163,10 @@ pub(crate) struct DispatchRow {
     pub(crate) hash: Option<String>,
     pub(crate) state: String,
     pub(crate) shipment_id: Option<String>,
+    pub(crate) cancel_reason: Option<String>,
+    pub(crate) created_at: i64,
+    /// See [`crate::columns`].
+    pub(crate) columns: Vec<u64>,
 }
 
 /// The timeline's row.
@@ -112,6 +176,8 @@ pub(crate) struct TimelineRow {
     pub(crate) hash: Option<String>,
     pub(crate) total_minor: Option<i64>,
     pub(crate) currency: Option<String>,
+    /// See [`crate::columns`].
+    pub(crate) columns: Vec<u64>,
 }
 
 /// An entry of the timeline.
@@ -122,6 +188,8 @@ pub(crate) struct TimelineEntryRow {
     pub(crate) topic: String,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
+    /// Of all that is shown of it; see [`crate::said::entry`].
+    pub(crate) says: u64,
 }
 
 /// An event in a group's journal.
@@ -141,6 +209,8 @@ pub(crate) struct PublishedRow {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SetAsideRow {
     pub(crate) group: Group,
+    /// Coordinates, `task:<id>` or `timer:<id>`.
+    pub(crate) letter_id: String,
     /// Empty for an answer or a timer.
     pub(crate) topic: String,
     pub(crate) partition: i32,
@@ -148,6 +218,18 @@ pub(crate) struct SetAsideRow {
     pub(crate) content: u64,
     pub(crate) reason: String,
     pub(crate) state: String,
+    /// Whether the group's journal has it as an event for its dead-letter topic.
+    pub(crate) is_told: bool,
+    pub(crate) last_failed_at: i64,
+}
+
+/// A task whose answer was refused, as the group's queue has it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RefusedRow {
+    pub(crate) group: Group,
+    pub(crate) task_id: String,
+    /// Of key and answer, as of the dead letter.
+    pub(crate) content: u64,
 }
 
 /// What the provider or the carrier did.
@@ -160,6 +242,9 @@ pub(crate) struct ProviderRow {
     pub(crate) amount_minor: i64,
     pub(crate) currency: String,
     pub(crate) key: Option<String>,
+    /// The decline code, of a decline.
+    pub(crate) detail: Option<String>,
+    pub(crate) at: i64,
 }
 
 /// What somebody meant to publish, and what became of it.

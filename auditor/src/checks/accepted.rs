@@ -46,7 +46,7 @@ pub(crate) fn check(
         }
     }
     if around.has_intents {
-        intents(purchase_id, case, report);
+        intents(purchase_id, case, around, report);
     }
 }
 
@@ -92,7 +92,7 @@ fn kept(case: &Case, group: Group) -> Option<&str> {
     }
 }
 
-fn intents(purchase_id: &str, case: &Case, report: &mut Report) {
+fn intents(purchase_id: &str, case: &Case, around: &Around<'_>, report: &mut Report) {
     let stands = |row: &IntentRow| match row.what.as_str() {
         "cancellation" => case.requests.iter().any(|one| one.event_id == row.event_id),
         _ => content_stands(case, row.hash.as_deref()),
@@ -100,7 +100,9 @@ fn intents(purchase_id: &str, case: &Case, report: &mut Report) {
     for row in &case.intents {
         report.count(P, format!("intents {}", row.outcome), 1);
         let acknowledged = matches!(row.outcome.as_str(), "stored" | "spooled" | "accepted");
-        if acknowledged && !stands(row) {
+        if acknowledged && !stands(row) && around.kept.may_have_lost_the_purchase_of(case) {
+            report.unproven("intents of purchases that are gone from their topic", 1);
+        } else if acknowledged && !stands(row) {
             let what = format!(
                 "lost: {} was {} and is not on the topic",
                 row.what, row.outcome

@@ -1,7 +1,7 @@
 //! Accounting: per group, topic and partition every offset that was passed is accounted for, and
 //! every dead letter is one record.
 
-use super::Around;
+use super::{Around, answers};
 use crate::{
     Group,
     report::{Promise, Report},
@@ -33,6 +33,13 @@ pub(crate) fn check(shard: &Shard, around: &Around<'_>, report: &mut Report) {
             };
             format!("{} has a dead letter, and {what} stands there", row.group)
         });
+        report.require(answers::is_told(row, around), P, &subject, || {
+            format!(
+                "forged: {} has a dead letter, {}",
+                row.group,
+                answers::UNTOLD
+            )
+        });
     }
     unreadable(shard, around, report);
     for (key, what) in &shard.misplaced {
@@ -57,8 +64,8 @@ fn position(
     let subject = format!("{group} {topic}[{}]", shard.number);
     let bounds = around.layout.of(topic, shard.number);
     let place = (group, topic.to_owned(), shard.number);
+    unread(shard, (group, topic), &subject, around, report);
     let Some(position) = around.books.positions.get(&place) else {
-        // Its records count as unread, purchase by purchase.
         return;
     };
     let mut require = |holds: bool, what: String| report.require(holds, P, &subject, || what);
@@ -114,6 +121,32 @@ fn position(
         require(false, format!("halted at {next}: {why}"));
     }
     report.count(P, format!("accounted for by {group}"), accounted);
+}
+
+/// What a group has not come to is younger than the grace, whatever it is about.
+fn unread(
+    shard: &Shard,
+    place: (Group, &'static str),
+    subject: &str,
+    around: &Around<'_>,
+    report: &mut Report,
+) {
+    let Some(unread) = shard.unread.get(&place) else {
+        return;
+    };
+    let age = around.now.saturating_sub(unread.since);
+    report.require(
+        age <= around.grace_micros,
+        Promise::Finished,
+        subject,
+        || {
+            format!(
+                "left unexplained: {} records unread, the oldest for {} s",
+                unread.records,
+                age / 1_000_000
+            )
+        },
+    );
 }
 
 /// Records that nobody can read: each is a dead letter, or parked, in every group that passed it.

@@ -1,6 +1,7 @@
 //! Order and dispatch: goods leave paid and firmly reserved, each step caused by the one before it;
 //! what is cancelled holds neither goods nor money.
 
+use super::dispatch_row;
 use crate::{
     case::{Case, FIRM, Stated},
     report::{Promise, Report},
@@ -9,6 +10,9 @@ use crate::{
 const P: Promise = Promise::Dispatch;
 
 pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
+    if case.has_gaps {
+        return;
+    }
     if let Some(handed_over) = case.fact("ShipmentHandedOver") {
         report.count(P, "handed over", 1);
         let firm = case.fact(FIRM);
@@ -28,6 +32,9 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
             "PurchaseCancelled",
         ];
         for kind in ended.into_iter().filter(|kind| case.fact(kind).is_some()) {
+            if kind == "PurchaseCancelled" && case.is_return() {
+                continue;
+            }
             report.breach(P, purchase_id, format!("handed over, and {kind}"));
         }
         follows(purchase_id, handed_over, firm, report);
@@ -48,11 +55,14 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
         });
         follows(purchase_id, captured, handed_over, report);
     }
-    if case.fact("PurchaseCancelled").is_some() {
+    if case.is_return() {
+        report.count(P, "sent back", 1);
+        sent_back(purchase_id, case, report);
+    } else if case.fact("PurchaseCancelled").is_some() {
         report.count(P, "cancelled", 1);
         cancelled(purchase_id, case, report);
     }
-    row(purchase_id, case, report);
+    dispatch_row::check(purchase_id, case, report);
 }
 
 /// One step names the other as its cause, so it was decided on knowing it.
@@ -62,6 +72,16 @@ fn follows(purchase_id: &str, step: &Stated, before: Option<&Stated>, report: &m
             format!("{} was not caused by {}", step.kind, before.kind)
         });
     }
+}
+
+/// What was sent back was paid for, and is given back in full.
+fn sent_back(purchase_id: &str, case: &Case, report: &mut Report) {
+    let amount = |kind| case.fact(kind).and_then(|fact| fact.money.as_ref());
+    let taken = amount("PaymentCaptured");
+    let whole = taken.is_some() && amount("PaymentRefunded") == taken;
+    report.require(whole || !case.is_settled(), P, purchase_id, || {
+        "sent back, and not captured and refunded in full".to_owned()
+    });
 }
 
 fn cancelled(purchase_id: &str, case: &Case, report: &mut Report) {
@@ -80,19 +100,126 @@ fn cancelled(purchase_id: &str, case: &Case, report: &mut Report) {
     });
 }
 
-/// Dispatch's row against what it stated.
-fn row(purchase_id: &str, case: &Case, report: &mut Report) {
-    let state = case.dispatch.as_ref().map_or("", |row| row.state.as_str());
-    if !case.is_settled() {
-        return;
+#[cfg(test)]
+mod tests {
+    use super::{Case, FIRM, Promise, Report, check};
+    use crate::{
+        case::{Request, Stated},
+        checks::{once, tests as given},
+    };
+
+    /// A purchase that was handed over as it should be.
+    fn handed_over() -> Case {
+        let mut case = given::case();
+        let caused = |kind, cause: &str| Stated {
+            cause: cause.to_owned(),
+            ..given::fact(kind)
+        };
+        case.facts = vec![
+            given::fact("PaymentAuthorised"),
+            caused(FIRM, "ShipmentRequested"),
+            caused("ShipmentRequested", "PaymentAuthorised"),
+            caused("ShipmentHandedOver", FIRM),
+            caused("PaymentCaptured", "ShipmentHandedOver"),
+        ];
+        // The row is not what is judged here.
+        case.open.push("dispatch is under way".to_owned());
+        case
     }
-    for (kind, happened) in [
-        ("ShipmentHandedOver", state == "handed_over"),
-        ("PurchaseCancelled", state == "cancelled"),
-    ] {
-        let stated = case.fact(kind).is_some();
-        report.require(stated == happened, P, purchase_id, || {
-            format!("dispatch stands at {state:?}, {kind} on the topic: {stated}")
+
+    fn breaches(case: &Case) -> u64 {
+        let mut report = Report::default();
+        check("p", case, &mut report);
+        once::check("p", case, &mut report);
+        report.of(Promise::Dispatch).breaches + report.of(Promise::Once).breaches
+    }
+
+    #[test]
+    fn goods_leave_paid_and_firmly_reserved_or_it_is_named() {
+        assert_eq!(breaches(&handed_over()), 0);
+        for (missing, breached) in [
+            ("PaymentAuthorised", 1),
+            (FIRM, 1),
+            ("ShipmentRequested", 1),
+            ("ShipmentHandedOver", 1),
+        ] {
+            let mut case = handed_over();
+            case.facts.retain(|fact| fact.kind != missing);
+            assert_eq!(breaches(&case), breached, "without {missing}");
+        }
+    }
+
+    #[test]
+    fn what_was_decided_on_something_else_is_named() {
+        for kind in ["ShipmentRequested", "ShipmentHandedOver", "PaymentCaptured"] {
+            let mut case = handed_over();
+            let step = case.facts.iter_mut().find(|fact| fact.kind == kind);
+            step.unwrap().cause = "another".to_owned();
+            assert_eq!(breaches(&case), 1, "{kind}");
+        }
+    }
+
+    #[test]
+    fn two_reservations_and_two_shipments_are_doubled() {
+        let mut case = handed_over();
+        case.facts.push(given::fact(FIRM));
+        assert_eq!(breaches(&case), 1);
+        let mut case = handed_over();
+        for (number, fact) in case.facts.iter_mut().enumerate() {
+            fact.reference = number.to_string();
+        }
+        assert_eq!(breaches(&case), 1);
+    }
+
+    /// Handed over, and cancelled because the customer asked.
+    fn sent_back() -> Case {
+        let mut case = handed_over();
+        case.dispatch.as_mut().unwrap().state = "returned".to_owned();
+        case.requests.push(Request {
+            at: given::fact("").at,
+            event_id: "please".to_owned(),
+            occurred_at: 1,
+            says: 0,
         });
+        case.facts.push(Stated {
+            cause: "please".to_owned(),
+            ..given::fact("PurchaseCancelled")
+        });
+        case.facts.push(given::fact("PaymentRefunded"));
+        for fact in &mut case.facts {
+            let pays = matches!(fact.kind, "PaymentCaptured" | "PaymentRefunded");
+            fact.money = pays.then(|| (1_000, "USD".to_owned()));
+        }
+        case
+    }
+
+    #[test]
+    fn what_the_customer_sent_back_is_the_only_thing_handed_over_and_cancelled() {
+        assert_eq!(breaches(&sent_back()), 0);
+        let mut unasked = sent_back();
+        unasked.requests.clear();
+        assert_eq!(breaches(&unasked), 2);
+        let mut not_returned = sent_back();
+        not_returned.dispatch.as_mut().unwrap().state = "handed_over".to_owned();
+        assert_eq!(breaches(&not_returned), 2);
+        let mut before = sent_back();
+        let handed_over = (before.facts.iter_mut()).find(|fact| fact.kind == "ShipmentHandedOver");
+        handed_over.unwrap().occurred_at = 2;
+        assert_eq!(breaches(&before), 2);
+    }
+
+    #[test]
+    fn what_was_sent_back_is_refunded_in_full() {
+        let mut report = Report::default();
+        let mut case = sent_back();
+        case.open.clear();
+        super::sent_back("p", &case, &mut report);
+        assert_eq!(report.breaches(), 0);
+        case.facts.last_mut().unwrap().money = Some((999, "USD".to_owned()));
+        super::sent_back("p", &case, &mut report);
+        assert_eq!(report.breaches(), 1);
+        case.facts.pop();
+        super::sent_back("p", &case, &mut report);
+        assert_eq!(report.breaches(), 2);
     }
 }

@@ -1,51 +1,30 @@
-//! Nothing left unexplained: every purchase has come to an end, is accounted for as a dead letter or
-//! parked, or is younger than the grace.
+//! Nothing left unexplained: every purchase has come to an end, is younger than the grace, or stands
+//! still where a group has set something aside, in that group or in one that waits for its word.
 
-use super::Around;
+use super::{Around, answers, standstill};
 use crate::{
     Group,
-    case::{Case, Place},
+    case::{Case, Place, Standstill},
     report::{Promise, Report},
     shard::{Shard, Standing},
 };
 
 /// Finds out what is still under way, and who is excused.
-pub(crate) fn place(case: &mut Case, shard: &Shard, around: &Around<'_>) {
+pub(crate) fn place(purchase_id: &str, case: &mut Case, shard: &Shard, around: &Around<'_>) {
     let purchase = case.bought.iter().map(|bought| bought.at);
     let requests = case.requests.iter().map(|request| request.at);
     let facts = case.facts.iter().map(|fact| fact.at);
     let contradictions: Vec<Place> = case.contradictions.iter().map(|one| one.at).collect();
     let places: Vec<Place> = purchase.chain(requests).chain(facts).collect();
-    for (at, counts) in
-        (places.iter().map(|at| (at, true))).chain(contradictions.iter().map(|at| (at, false)))
-    {
-        if at.offset >= around.layout.of(at.topic, shard.number).noted_end {
-            case.open.push(format!(
-                "{}@{} came while the audit looked",
-                at.topic, at.offset
-            ));
-        }
-        for group in Group::ALL.into_iter().filter(|group| group.reads(at.topic)) {
-            match shard.standing(group, *at, around.books) {
-                Standing::Unread => {
-                    case.open.push(format!(
-                        "{group} has not read {}[{}]@{}",
-                        at.topic, shard.number, at.offset
-                    ));
-                    if !case.unread.contains(&group) {
-                        case.unread.push(group);
-                    }
-                }
-                Standing::SetAside(reason) if counts => {
-                    case.excused.entry(group).or_insert(reason);
-                }
-                Standing::Parked if counts => {
-                    case.excused
-                        .entry(group)
-                        .or_insert_with(|| "parked".to_owned());
-                }
-                Standing::SetAside(_) | Standing::Parked | Standing::Read => {}
-            }
+    for at in places {
+        place_record(case, at, true, shard, around);
+    }
+    for at in contradictions {
+        place_record(case, at, false, shard, around);
+    }
+    for letter in &case.answers_set_aside {
+        if answers::excuses(purchase_id, case, letter, around) {
+            case.excused.insert(letter.group, letter.reason.clone());
         }
     }
     for event in case.published.iter().filter(|event| !event.acknowledged) {
@@ -60,43 +39,40 @@ pub(crate) fn place(case: &mut Case, shard: &Shard, around: &Around<'_>) {
             ));
         }
     }
-    case.unfinished = unfinished(case);
+    case.unfinished = standstill::of(case);
+    case.has_gaps = !around.kept.tells_all_of(case);
 }
 
-/// Where it stands, when that is no end.
-fn unfinished(case: &Case) -> Option<String> {
-    let dispatch = case.dispatch.as_ref().map(|row| row.state.as_str());
-    if case.bought.is_none() {
-        return (dispatch == Some("waiting")).then(|| {
-            "dispatch waits for the purchase, of which only other events came".to_owned()
-        });
+/// Where one record stands in every group that reads it. Only one that `counts` excuses: a
+/// contradiction is set aside for good.
+fn place_record(case: &mut Case, at: Place, counts: bool, shard: &Shard, around: &Around<'_>) {
+    if at.offset >= around.layout.of(at.topic, shard.number).noted_end {
+        case.open.push(format!(
+            "{}@{} came while the audit looked",
+            at.topic, at.offset
+        ));
     }
-    let payment = case.payment.as_ref().map(|row| row.state.as_str());
-    let stock = case.reservation.as_ref().map(|row| row.0.as_str());
-    let (paid, gone): (&[&str], &[&str]) = match dispatch {
-        Some("handed_over") => (&["captured", "capture_failed", "refunded"], &["committed"]),
-        Some("cancelled") => (
-            &["voided", "declined", "refunded"],
-            &["released", "rejected"],
-        ),
-        other => {
-            let stands = other.unwrap_or("unknown");
-            return Some(format!("dispatch stands at {stands}"));
+    for group in Group::ALL.into_iter().filter(|group| group.reads(at.topic)) {
+        match shard.standing(group, at, around.books) {
+            Standing::Unread => {
+                case.open.push(format!(
+                    "{group} has not read {}[{}]@{}",
+                    at.topic, shard.number, at.offset
+                ));
+                if !case.unread.contains(&group) {
+                    case.unread.push(group);
+                }
+            }
+            Standing::SetAside(reason) if counts => {
+                case.excused.entry(group).or_insert(reason);
+            }
+            Standing::Parked if counts => {
+                let parked = || "parked".to_owned();
+                case.excused.entry(group).or_insert_with(parked);
+            }
+            Standing::SetAside(_) | Standing::Parked | Standing::Read => {}
         }
-    };
-    if !payment.is_some_and(|state| paid.contains(&state)) {
-        return Some(format!(
-            "payment stands at {}",
-            payment.unwrap_or("unknown")
-        ));
     }
-    if !stock.is_some_and(|state| gone.contains(&state)) {
-        return Some(format!(
-            "inventory stands at {}",
-            stock.unwrap_or("unknown")
-        ));
-    }
-    None
 }
 
 /// Names what should have come to an end.
@@ -104,17 +80,19 @@ pub(crate) fn check(purchase_id: &str, case: &Case, around: &Around<'_>, report:
     if case.bought.is_some() || !case.requests.is_empty() || !case.facts.is_empty() {
         report.count(Promise::Finished, "purchases", 1);
     }
-    let why = match (case.open.first(), &case.unfinished) {
-        (Some(open), Some(stands)) => format!("{stands}; {open}"),
+    let unexcused = (case.unfinished.iter()).find(|still| excuse(case, still).is_none());
+    let stands = unexcused.or(case.unfinished.first());
+    let why = match (case.open.first(), stands) {
+        (Some(open), Some(still)) => format!("{}; {open}", still.stands),
         (Some(open), None) => open.clone(),
-        (None, Some(stands)) => {
-            if let Some((group, reason)) = case.excused.iter().next() {
+        (None, Some(still)) => match excuse(case, still) {
+            Some((group, reason)) => {
                 let what = format!("ended by what {group} set aside ({reason})");
                 report.count(Promise::Finished, what, 1);
                 return;
             }
-            stands.clone()
-        }
+            None => still.stands.clone(),
+        },
         (None, None) => {
             report.count(Promise::Finished, "at an end", 1);
             return;
@@ -130,4 +108,10 @@ pub(crate) fn check(purchase_id: &str, case: &Case, around: &Around<'_>, report:
     } else {
         report.count(Promise::Finished, "open, younger than the grace", 1);
     }
+}
+
+/// The group that set something aside, because of which another, or itself, stands still.
+fn excuse<'a>(case: &'a Case, still: &Standstill) -> Option<(Group, &'a str)> {
+    let mut groups = std::iter::once(still.group).chain(still.waits_for.iter().copied());
+    groups.find_map(|group| Some((group, case.excused.get(&group)?.as_str())))
 }

@@ -6,18 +6,30 @@
 mod accepted;
 mod accounting;
 pub(crate) mod analytics;
+mod answers;
 mod dispatch;
+pub(crate) mod dispatch_row;
 mod finished;
 mod invented;
+mod ledger;
 mod money;
 mod once;
 mod provider;
+mod reservation;
+pub(crate) mod shown;
+mod standstill;
 mod stock;
+#[cfg(test)]
+pub(crate) mod tests;
 mod timeline;
+
+use std::{collections::HashSet, io};
 
 use crate::{
     Group,
     case::Case,
+    kept::Kept,
+    poison,
     report::Report,
     shard::{Shard, Standing},
     stock::Shelves,
@@ -30,6 +42,8 @@ use crate::{
 pub(crate) struct Around<'a> {
     pub(crate) books: &'a Books,
     pub(crate) layout: &'a Layout,
+    /// What the topics of the shard still tell.
+    pub(crate) kept: Kept,
     pub(crate) now: i64,
     pub(crate) grace_micros: i64,
     pub(crate) retention_micros: i64,
@@ -37,23 +51,39 @@ pub(crate) struct Around<'a> {
     pub(crate) has_intents: bool,
 }
 
+/// What is added up over all shards.
+#[derive(Debug)]
+pub(crate) struct Sums {
+    pub(crate) shelves: Shelves,
+    pub(crate) totals: Totals,
+    /// The intents of poison whose record was found.
+    pub(crate) poison: HashSet<u64>,
+}
+
+impl Sums {
+    /// Nothing yet; movements of stock are sorted into so many files.
+    pub(crate) fn new(files: i32) -> io::Result<Self> {
+        Ok(Self {
+            shelves: Shelves::new(files)?,
+            totals: Totals::default(),
+            poison: HashSet::new(),
+        })
+    }
+}
+
 /// Checks one shard, purchase by purchase and then as a whole, and adds to what is summed up over all shards.
-pub(crate) fn shard(
-    shard: &mut Shard,
-    around: &Around<'_>,
-    shelves: &mut Shelves,
-    totals: &mut Totals,
-    report: &mut Report,
-) {
+pub(crate) fn shard(shard: &mut Shard, around: &Around<'_>, sums: &mut Sums, report: &mut Report) {
     let mut cases = std::mem::take(&mut shard.cases);
     for (purchase_id, case) in &mut cases {
-        finished::place(case, shard, around);
-        one(purchase_id, case, shard, around, totals, report);
+        finished::place(purchase_id, case, shard, around);
+        one(purchase_id, case, shard, around, &mut sums.totals, report);
         for (sku, quantity) in stock::live(case) {
-            shelves.holds(sku, quantity);
+            sums.shelves.holds(sku, quantity);
         }
+        reservation::shortages(purchase_id, case, &mut sums.shelves);
     }
     accounting::check(shard, around, report);
+    poison::check_shard(shard, around, &mut sums.poison, report);
     stock::check_keepers(shard, around, report);
     analytics::check(shard, &cases, around, report);
 }
@@ -66,16 +96,21 @@ fn one(
     totals: &mut Totals,
     report: &mut Report,
 ) {
+    if case.has_gaps {
+        report.unproven("purchases of which records are gone", 1);
+    }
     accepted::check(purchase_id, case, shard, around, report);
     once::check(purchase_id, case, report);
     invented::check(purchase_id, case, shard, around, report);
     money::check(purchase_id, case, totals, report);
     if around.has_provider {
-        provider::check(purchase_id, case, totals, report);
+        provider::check(purchase_id, case, around, totals, report);
     }
     stock::check(purchase_id, case, report);
+    reservation::check(purchase_id, case, report);
     dispatch::check(purchase_id, case, report);
     timeline::check(purchase_id, case, shard, around, report);
+    answers::check(purchase_id, case, around, report);
     finished::check(purchase_id, case, around, report);
 }
 

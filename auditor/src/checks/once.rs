@@ -14,8 +14,11 @@ const EITHER: [(&str, &str); 4] = [
     ("PaymentAuthorised", "PaymentDeclined"),
     ("PaymentCaptured", "PaymentVoided"),
     ("StockCommitted", "StockReleased"),
-    ("ShipmentHandedOver", "PurchaseCancelled"),
+    SENT_AND_ENDED,
 ];
+
+/// Only what was sent back may have both.
+const SENT_AND_ENDED: (&str, &str) = ("ShipmentHandedOver", "PurchaseCancelled");
 
 /// Statements that name a shipment.
 const SHIPPING: [&str; 3] = ["ShipmentRequested", "ShipmentHandedOver", "StockCommitted"];
@@ -34,6 +37,8 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
     }
     for (one, other) in EITHER {
         let both = stated.contains_key(one) && stated.contains_key(other);
+        let is_return = (one, other) == SENT_AND_ENDED && case.is_return();
+        let both = both && !is_return;
         report.require(!both, P, purchase_id, || format!("both {one} and {other}"));
     }
     for what in &case.altered {
@@ -41,8 +46,8 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
         report.breach(P, purchase_id, what);
     }
     let mut entries: BTreeMap<&str, usize> = BTreeMap::new();
-    for kind in &case.ledger_entries {
-        *entries.entry(kind).or_default() += 1;
+    for entry in &case.ledger_entries {
+        *entries.entry(&entry.kind).or_default() += 1;
     }
     for (kind, times) in entries {
         report.require(times == 1, P, purchase_id, || {

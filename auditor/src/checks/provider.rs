@@ -1,66 +1,109 @@
 //! Money and shipments by the second witness: what the groups say was done, the provider did, and
 //! the other way round.
 
+use super::Around;
 use crate::{
     Group,
     case::Case,
     report::{Promise, Report},
     totals::Totals,
-    witness::ProviderRow,
+    witness::{PaymentRow, ProviderRow},
 };
 
 const P: Promise = Promise::Money;
 
-pub(crate) fn check(purchase_id: &str, case: &Case, totals: &mut Totals, report: &mut Report) {
+/// The words of a declined card. A payment may be declined for other reasons (the customer would
+/// have to authenticate, the request was wrong, the provider was at a loss): the provider's journal
+/// has no decline then, and holds nothing.
+const CARD_DECLINES: [&str; 12] = [
+    "generic_decline",
+    "card_declined",
+    "insufficient_funds",
+    "lost_card",
+    "stolen_card",
+    "pickup_card",
+    "expired_card",
+    "incorrect_cvc",
+    "processing_error",
+    "do_not_honor",
+    "fraudulent",
+    "card_velocity_exceeded",
+];
+
+pub(crate) fn check(
+    purchase_id: &str,
+    case: &Case,
+    around: &Around<'_>,
+    totals: &mut Totals,
+    report: &mut Report,
+) {
     let row = case.payment.as_ref();
-    let asked = row.is_some_and(|row| row.card_minor > 0);
-    let state = row.map_or("", |row| row.state.as_str());
-    let authorised = row.is_some_and(|row| row.authorised);
-    let captured = row.is_some_and(|row| row.captured);
-    let decided = [
-        ("authorised", authorised),
-        ("captured", captured),
-        ("refunded", state == "refunded"),
-    ];
-    for (kind, ours) in decided {
-        agree(
+    for (kind, group, ours) in our_word(case) {
+        if matches!(kind, "authorised" | "voided") && was_let_go_unstated(case) {
+            continue;
+        }
+        agree(purchase_id, case, (kind, group, ours), report);
+    }
+    moved_unknown(purchase_id, case, around, report);
+    match row.filter(|row| row.state == "declined" && row.card_minor > 0) {
+        Some(row) => declined(purchase_id, case, row, report),
+        None => agree(
             purchase_id,
             case,
-            Group::Payment,
-            (kind, asked && ours),
+            ("declined", Group::Payment, false),
             report,
-        );
+        ),
     }
-    // What could not be captured may have been given back, or lapsed, at the provider.
-    if state != "capture_failed" {
-        let ours = asked && authorised && state == "voided";
-        agree(purchase_id, case, Group::Payment, ("voided", ours), report);
-    }
-    let shipped = case
-        .dispatch
-        .as_ref()
-        .is_some_and(|row| row.state == "handed_over");
-    agree(
-        purchase_id,
-        case,
-        Group::Dispatch,
-        ("handed over", shipped),
-        report,
-    );
     for one in &case.provider {
         terms(purchase_id, case, one, report);
     }
-    if let Some(row) = row.filter(|row| row.captured && row.card_minor > 0)
-        && case.is_settled()
-    {
+    // What is under way may be known to one side only; what stands still must be known to both.
+    if !case.open.is_empty() {
+        return;
+    }
+    if let Some(row) = row.filter(|row| row.was_captured() && row.card_minor > 0) {
         let currency = row.currency.clone().unwrap_or_default();
         totals.captured_by_us(&currency, row.card_minor);
     }
-    if case.is_settled() {
-        for one in case.provided("captured") {
-            totals.captured_by_provider(&one.currency, one.amount_minor);
-        }
+    for one in case.provided("captured") {
+        totals.captured_by_provider(&one.currency, one.amount_minor);
     }
+}
+
+/// What we say happened at the provider and the carrier: kind, who says it, whether.
+fn our_word(case: &Case) -> Vec<(&'static str, Group, bool)> {
+    let row = case.payment.as_ref();
+    let asked = row.is_some_and(|row| row.card_minor > 0);
+    let state = row.map_or("", |row| row.state.as_str());
+    let authorised = asked && row.is_some_and(PaymentRow::was_authorised);
+    let captured = asked && row.is_some_and(PaymentRow::was_captured);
+    let refunded = asked && state == "refunded";
+    let dispatch = case.dispatch.as_ref();
+    let shipped =
+        dispatch.is_some_and(|row| matches!(row.state.as_str(), "handed_over" | "returned"));
+    let refused = dispatch.and_then(|row| row.cancel_reason.as_deref()) == Some("carrier_refused");
+    let mut word = vec![
+        ("authorised", Group::Payment, authorised),
+        ("captured", Group::Payment, captured),
+        ("refunded", Group::Payment, refunded),
+        ("handed over", Group::Dispatch, shipped),
+        ("refused", Group::Dispatch, refused),
+    ];
+    // What could not be captured may have been given back, or lapsed, at the provider.
+    if state != "capture_failed" {
+        word.push(("voided", Group::Payment, authorised && state == "voided"));
+    }
+    word
+}
+
+/// Whether the provider held money of a payment that had been given up, and let go of it again:
+/// nothing was stated of the one or the other.
+fn was_let_go_unstated(case: &Case) -> bool {
+    let provided = |kind| case.provided(kind).next().is_some();
+    let given_up = case.payment.as_ref().is_some_and(|row| {
+        !row.was_authorised() && matches!(row.state.as_str(), "declined" | "voided")
+    });
+    given_up && provided("authorised") && provided("voided") && !provided("captured")
 }
 
 /// What we say happened must have happened; what happened must be known to us, once nothing is
@@ -68,8 +111,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, totals: &mut Totals, report:
 fn agree(
     purchase_id: &str,
     case: &Case,
-    group: Group,
-    (kind, ours): (&str, bool),
+    (kind, group, ours): (&str, Group, bool),
     report: &mut Report,
 ) {
     let theirs = case.provided(kind).next().is_some();
@@ -77,10 +119,59 @@ fn agree(
         let what = format!("{group} says {kind}, and the provider's journal does not");
         report.breach(P, purchase_id, what);
     }
-    if theirs && !ours && case.is_settled() && !case.excused.contains_key(&group) {
+    if theirs && !ours && judges(case, group) {
         let what = format!("{kind} by the provider's journal, and {group} does not say so");
         report.breach(P, purchase_id, what);
     }
+}
+
+/// Whether a group must know by now what the provider did.
+fn judges(case: &Case, group: Group) -> bool {
+    case.is_settled() && !case.excused.contains_key(&group)
+}
+
+/// Money that moved at the provider longer ago than the grace, and of which the ledger knows
+/// nothing: no dead letter excuses that, for somebody's money is where nobody looks for it.
+fn moved_unknown(purchase_id: &str, case: &Case, around: &Around<'_>, report: &mut Report) {
+    if judges(case, Group::Payment) {
+        return;
+    }
+    let row = case.payment.as_ref();
+    let last = |kind| case.provided(kind).max_by_key(|one| one.at);
+    let (voided, captured, refunded) = (last("voided"), last("captured"), last("refunded"));
+    let held = last("authorised").filter(|_| voided.is_none() && captured.is_none());
+    let taken = captured.filter(|_| refunded.is_none());
+    for (one, known) in [
+        (held, row.is_some_and(PaymentRow::was_authorised)),
+        (taken, row.is_some_and(PaymentRow::was_captured)),
+        (refunded, row.is_some_and(|row| row.state == "refunded")),
+    ] {
+        let Some(one) = one.filter(|one| around.now.saturating_sub(one.at) > around.grace_micros)
+        else {
+            continue;
+        };
+        report.require(known, P, purchase_id, || {
+            format!(
+                "{} {} {} at the provider, and the ledger knows nothing of it",
+                one.amount_minor, one.currency, one.kind
+            )
+        });
+    }
+}
+
+/// We say that the provider refused to hold the money.
+fn declined(purchase_id: &str, case: &Case, row: &PaymentRow, report: &mut Report) {
+    let reason = row.reason.as_deref().unwrap_or_default();
+    let theirs = case.provided("declined").next();
+    let by_the_card = CARD_DECLINES.contains(&reason);
+    report.require(theirs.is_some() || !by_the_card, P, purchase_id, || {
+        format!("payment says declined ({reason}), and the provider's journal does not")
+    });
+    let code = theirs.and_then(|one| one.detail.as_deref());
+    let same = code.is_none_or(|code| code == reason) || !by_the_card;
+    report.require(same, P, purchase_id, || {
+        format!("payment says declined ({reason}), and the provider's journal says {code:?}")
+    });
 }
 
 fn terms(purchase_id: &str, case: &Case, one: &ProviderRow, report: &mut Report) {
@@ -127,32 +218,105 @@ fn other(ours: &Option<String>, theirs: &Option<String>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::witness::DispatchRow;
+    use crate::{checks::tests as given, witness::DispatchRow};
+
+    fn row(kind: &str) -> ProviderRow {
+        ProviderRow {
+            kind: kind.to_owned(),
+            intent_id: None,
+            refund_id: None,
+            shipment_id: None,
+            amount_minor: 1_000,
+            currency: "USD".to_owned(),
+            key: None,
+            detail: None,
+            at: 1,
+        }
+    }
+
+    fn judge(case: &Case) -> Report {
+        let mut report = Report::default();
+        given::around(|around| check("p", case, around, &mut Totals::default(), &mut report));
+        report
+    }
 
     /// A shipment at the carrier, and what dispatch's snapshot says of it.
     fn breaches(shipment_id: Option<&str>) -> u64 {
         let handed_over = ProviderRow {
-            kind: "handed over".to_owned(),
-            intent_id: None,
-            refund_id: None,
             shipment_id: Some("s1".to_owned()),
-            amount_minor: 0,
-            currency: String::new(),
-            key: None,
+            ..row("handed over")
         };
         let case = Case {
             dispatch: Some(DispatchRow {
                 hash: None,
                 state: "waiting".to_owned(),
                 shipment_id: shipment_id.map(str::to_owned),
+                cancel_reason: None,
+                created_at: 1,
+                columns: Vec::new(),
             }),
             provider: vec![handed_over],
             open: vec!["dispatch waits".to_owned()],
             ..Case::default()
         };
-        let mut report = Report::default();
-        check("p", &case, &mut Totals::default(), &mut report);
-        report.breaches()
+        judge(&case).breaches()
+    }
+
+    /// An authorisation whose answer was set aside.
+    fn unknown(kinds: &[&str]) -> u64 {
+        let mut case = given::case();
+        let payment = case.payment.as_mut().unwrap();
+        payment.state = "authorising".to_owned();
+        (payment.authorised_at, payment.captured_at) = (None, None);
+        case.dispatch.as_mut().unwrap().state = "cancelled".to_owned();
+        case.excused
+            .insert(Group::Payment, "provider_mismatch".to_owned());
+        case.provider = kinds.iter().map(|kind| row(kind)).collect();
+        judge(&case).of(Promise::Money).breaches
+    }
+
+    #[test]
+    fn money_that_the_ledger_does_not_know_is_excused_by_no_dead_letter() {
+        assert_eq!(unknown(&[]), 0);
+        assert_eq!(unknown(&["authorised"]), 1);
+        assert_eq!(unknown(&["authorised", "captured"]), 1);
+        assert_eq!(unknown(&["authorised", "voided"]), 0, "nothing is held");
+        assert_eq!(unknown(&["authorised", "captured", "refunded"]), 1);
+    }
+
+    #[test]
+    fn what_was_given_up_and_let_go_again_needs_no_statement() {
+        let mut case = given::case();
+        let payment = case.payment.as_mut().unwrap();
+        payment.state = "declined".to_owned();
+        payment.reason = Some("provider_error".to_owned());
+        (payment.authorised_at, payment.captured_at) = (None, None);
+        case.dispatch.as_mut().unwrap().state = "cancelled".to_owned();
+        case.provider = vec![row("authorised"), row("voided")];
+        assert_eq!(judge(&case).breaches(), 0);
+        case.provider.pop();
+        assert_eq!(judge(&case).breaches(), 1, "it is still held");
+    }
+
+    #[test]
+    fn a_decline_that_the_provider_did_not_make_is_invented() {
+        let mut case = given::case();
+        let payment = case.payment.as_mut().unwrap();
+        payment.state = "declined".to_owned();
+        payment.reason = Some("generic_decline".to_owned());
+        (payment.authorised_at, payment.captured_at) = (None, None);
+        case.dispatch.as_mut().unwrap().state = "cancelled".to_owned();
+        assert_eq!(judge(&case).breaches(), 1);
+        case.provider = vec![ProviderRow {
+            detail: Some("generic_decline".to_owned()),
+            ..row("declined")
+        }];
+        assert_eq!(judge(&case).breaches(), 0);
+        case.provider[0].detail = Some("lost_card".to_owned());
+        assert_eq!(judge(&case).breaches(), 1);
+        case.payment.as_mut().unwrap().reason = Some("authentication_required".to_owned());
+        case.provider.clear();
+        assert_eq!(judge(&case).breaches(), 0);
     }
 
     #[test]

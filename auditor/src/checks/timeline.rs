@@ -1,25 +1,19 @@
-//! The timeline: every fact of every purchase is an entry of it, with its coordinates, and the
-//! status is what the facts add up to.
+//! The timeline: every fact of every purchase is an entry of it, with its coordinates and its words,
+//! and what a customer sees is what the facts add up to.
 
 use std::collections::BTreeMap;
 
-use super::{Around, is_read};
+use super::{Around, is_read, shown};
 use crate::{
     Group,
-    case::{Case, FIRM, Place},
+    case::{Case, Place},
     report::{Promise, Report},
+    said::CONFLICT,
     shard::Shard,
-    topics,
     witness::TimelineEntryRow,
 };
 
 const P: Promise = Promise::Timeline;
-
-/// The kind of an entry that contradicts the purchase.
-const CONFLICT: &str = "conflicting_duplicate";
-
-/// Of requests and of contradictions, the timeline shows so many.
-const REPEATED_MAX: usize = 100;
 
 pub(crate) fn check(
     purchase_id: &str,
@@ -28,112 +22,133 @@ pub(crate) fn check(
     around: &Around<'_>,
     report: &mut Report,
 ) {
-    let purchase = (case.bought.iter().zip(&case.purchase_events))
-        .map(|(bought, event_id)| (event_id.as_str(), bought.at));
-    let requests = (case.requests.iter().take(REPEATED_MAX))
-        .map(|request| (request.event_id.as_str(), request.at));
-    let facts = (case.facts.iter()).map(|fact| (fact.event_id.as_str(), fact.at));
-    let expected: BTreeMap<&str, Place> = purchase.chain(requests).chain(facts).collect();
+    let expected = expected(case);
     let is_read = |at: Place| is_read(shard, Group::Timeline, at, around);
-    for (event_id, at) in expected.iter().filter(|(_, at)| is_read(**at)) {
+    for (event_id, (at, says)) in expected.iter().filter(|(_, (at, _))| is_read(*at)) {
         report.count(P, "facts read", 1);
-        let there = has_entry(case, *at, |entry| entry.event_id == *event_id);
+        let entry = (case.timeline_entries.iter())
+            .find(|entry| entry.event_id == *event_id && entry.kind != CONFLICT);
+        // The first record of it may be gone, and this one a repetition.
+        if entry.is_some_and(|entry| is_gone(entry, shard, around)) {
+            continue;
+        }
+        let there = entry.is_some_and(|entry| stands_at(entry, *at));
         report.require(there, P, purchase_id, || {
             format!("lost: {event_id} at {}@{} is no entry", at.topic, at.offset)
         });
+        let same = entry.is_none_or(|entry| entry.says == *says);
+        report.require(same || !there, P, purchase_id, || {
+            format!(
+                "altered: the entry of {event_id} says otherwise than {}@{}",
+                at.topic, at.offset
+            )
+        });
     }
-    let conflicts = case.contradictions.iter().take(REPEATED_MAX);
-    for at in conflicts.map(|one| one.at).filter(|at| is_read(*at)) {
-        let there = has_entry(case, at, |entry| entry.kind == CONFLICT);
-        report.require(there, P, purchase_id, || {
+    conflicts(purchase_id, case, is_read, report);
+    invented(purchase_id, case, &expected, shard, around, report);
+    if !case.has_gaps {
+        row(purchase_id, case, report);
+    }
+}
+
+/// Every event that should have an entry: where its first record stands, and what it says.
+fn expected(case: &Case) -> BTreeMap<&str, (Place, u64)> {
+    let purchase =
+        (case.bought.iter()).map(|bought| (bought.event_id.as_str(), (bought.at, bought.says)));
+    let requests = (case.requests.iter().take(shown::REPEATED_MAX))
+        .map(|request| (request.event_id.as_str(), (request.at, request.says)));
+    let facts = (case.facts.iter()).map(|fact| (fact.event_id.as_str(), (fact.at, fact.says)));
+    purchase.chain(requests).chain(facts).collect()
+}
+
+fn stands_at(entry: &TimelineEntryRow, at: Place) -> bool {
+    entry.topic == at.topic && entry.offset == at.offset
+}
+
+/// Whether the record of an entry is gone from its topic.
+fn is_gone(entry: &TimelineEntryRow, shard: &Shard, around: &Around<'_>) -> bool {
+    let topic = crate::topics::ALL
+        .into_iter()
+        .find(|topic| *topic == entry.topic);
+    topic.is_some_and(|topic| entry.offset < around.layout.of(topic, shard.number).first)
+}
+
+/// Records that contradict the purchase have entries of their own.
+fn conflicts(purchase_id: &str, case: &Case, is_read: impl Fn(Place) -> bool, report: &mut Report) {
+    let conflicts = case.contradictions.iter().take(shown::REPEATED_MAX);
+    for one in conflicts.filter(|one| is_read(one.at)) {
+        let at = one.at;
+        let entry = (case.timeline_entries.iter())
+            .find(|entry| entry.kind == CONFLICT && stands_at(entry, at));
+        report.require(entry.is_some(), P, purchase_id, || {
             format!(
                 "lost: the contradiction at {}@{} is no entry",
                 at.topic, at.offset
             )
         });
+        // What it says names the first content, which may be gone.
+        let same = case.has_gaps || entry.is_none_or(|entry| entry.says == one.says);
+        report.require(same, P, purchase_id, || {
+            format!(
+                "altered: the entry of the contradiction at {}@{}",
+                at.topic, at.offset
+            )
+        });
     }
-    let is_trimmed = |topic| around.layout.is_trimmed(topic, shard.number);
-    if !topics::ALL.into_iter().any(is_trimmed) {
-        invented(purchase_id, case, &expected, shard.number, report);
-        shown(purchase_id, case, report);
-    }
-}
-
-fn has_entry(case: &Case, at: Place, is_it: impl Fn(&TimelineEntryRow) -> bool) -> bool {
-    let mut entries = case.timeline_entries.iter();
-    entries.any(|entry| entry.topic == at.topic && entry.offset == at.offset && is_it(entry))
 }
 
 /// Entries of what stands on no topic.
 fn invented(
     purchase_id: &str,
     case: &Case,
-    expected: &BTreeMap<&str, Place>,
-    shard: i32,
+    expected: &BTreeMap<&str, (Place, u64)>,
+    shard: &Shard,
+    around: &Around<'_>,
     report: &mut Report,
 ) {
-    for entry in case
-        .timeline_entries
-        .iter()
-        .filter(|entry| entry.kind != CONFLICT)
-    {
+    for entry in &case.timeline_entries {
         report.count(P, "entries", 1);
-        let requested = case
-            .requests
-            .iter()
-            .any(|one| one.event_id == entry.event_id);
-        let known = expected.contains_key(entry.event_id.as_str()) || requested;
-        report.require(known && entry.partition == shard, P, purchase_id, || {
-            format!(
-                "invented: an entry {} {} that no topic holds",
-                entry.kind, entry.event_id
-            )
-        });
+        if is_gone(entry, shard, around) {
+            report.unproven("entries of the timeline whose records are gone", 1);
+            continue;
+        }
+        let known = if entry.kind == CONFLICT {
+            case.contradictions
+                .iter()
+                .any(|one| stands_at(entry, one.at))
+        } else {
+            let mut requests = case.requests.iter();
+            expected.contains_key(entry.event_id.as_str())
+                || requests.any(|one| one.event_id == entry.event_id)
+        };
+        report.require(
+            known && entry.partition == shard.number,
+            P,
+            purchase_id,
+            || {
+                format!(
+                    "invented: an entry {} {} that no topic holds",
+                    entry.kind, entry.event_id
+                )
+            },
+        );
     }
 }
 
 /// What a customer sees, once everything is read.
-fn shown(purchase_id: &str, case: &Case, report: &mut Report) {
+fn row(purchase_id: &str, case: &Case, report: &mut Report) {
     let Some(row) = &case.timeline else {
         return;
     };
     if !case.was_read_by(Group::Timeline) || !case.open.is_empty() {
         return;
     }
-    let status = status(case);
+    let status = shown::status_word(case);
     report.require(row.status == status, P, purchase_id, || {
         format!("shown as {}, its facts say {status}", row.status)
     });
-    if let Some(bought) = &case.bought {
-        let same = row.total_minor == Some(bought.total_minor)
-            && row.currency.as_deref() == Some(&bought.currency);
-        report.require(same, P, purchase_id, || {
-            format!(
-                "shown with a total of {:?} {:?}",
-                row.total_minor, row.currency
-            )
-        });
-    }
-}
-
-/// What a customer is told, by the furthest that has happened.
-fn status(case: &Case) -> &'static str {
-    let has = |kind| case.fact(kind).is_some();
-    let paid = has("PaymentAuthorised");
-    let reserved = has("StockReserved") || has(FIRM);
-    let furthest_first = [
-        ("refunded", has("PaymentRefunded")),
-        ("cancelled", has("PurchaseCancelled")),
-        ("completed", has("PaymentCaptured")),
-        ("payment_overdue", has("CaptureFailed")),
-        ("handed_over", has("ShipmentHandedOver")),
-        ("shipping_requested", has("ShipmentRequested")),
-        ("ready", paid && reserved),
-        ("out_of_stock", has("StockRejected")),
-        ("declined", has("PaymentDeclined")),
-        ("paid", paid),
-        ("reserved", reserved),
-    ];
-    let reached = furthest_first.into_iter().find(|(_, reached)| *reached);
-    reached.map_or("accepted", |(status, _)| status)
+    let differing = shown::differing(case, &row.columns);
+    report.require(differing.is_empty(), P, purchase_id, || {
+        format!("altered: shown otherwise than its facts say in {differing:?}")
+    });
 }

@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 
-mod databases;
+mod bookkeeping;
+mod copy;
+mod excuses;
+mod promises;
+mod tables;
 mod topics;
 mod witnesses;
 mod world;
@@ -19,7 +23,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| World::build(400));
 /// One audit at a time: they share two cores.
 static TURN: Mutex<()> = Mutex::new(());
 
-fn audit(change: impl FnOnce(&mut world::Copy)) -> Report {
+fn audit(change: impl FnOnce(&mut copy::Copy)) -> Report {
     let world = &*WORLD;
     let _turn = TURN
         .lock()

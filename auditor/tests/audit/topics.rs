@@ -4,10 +4,11 @@
 use auditor::Promise;
 use schemas::{
     Encoder, Event, Fact,
-    domain::{PaymentCaptured, ShipmentHandedOver},
+    domain::{PaymentCaptured, ReservedLine, ShipmentHandedOver, StockReserved},
 };
 
 use crate::{
+    copy::Copy,
     names,
     world::{World, now},
 };
@@ -34,6 +35,21 @@ fn second_shipment(purchase_id: &str) -> ShipmentHandedOver {
     }
 }
 
+fn second_reservation(purchase_id: &str) -> StockReserved {
+    StockReserved {
+        event_id: "second-reservation".to_owned(),
+        purchase_id: purchase_id.to_owned(),
+        occurred_at: now(),
+        causation_id: "nothing".to_owned(),
+        lines: vec![ReservedLine {
+            line_no: 1,
+            sku: "2341000".to_owned(),
+            quantity: 1,
+        }],
+        expires_at: None,
+    }
+}
+
 fn forged_capture(purchase_id: &str) -> PaymentCaptured {
     PaymentCaptured {
         event_id: "forged".to_owned(),
@@ -52,6 +68,7 @@ fn invented_and_doubled_facts_are_named() {
     let copy = world.copy();
     let purchase_id = copy.captured();
     publish(&world, second_shipment(&purchase_id));
+    publish(&world, second_reservation(&purchase_id));
     let report = world.audit(&copy);
     names(
         &report,
@@ -60,6 +77,18 @@ fn invented_and_doubled_facts_are_named() {
         "doubled: 2 different ShipmentHandedOver",
     );
     names(&report, Promise::Once, &purchase_id, "doubled: 2 shipments");
+    names(
+        &report,
+        Promise::Once,
+        &purchase_id,
+        "doubled: 2 different StockReserved (firm)",
+    );
+    names(
+        &report,
+        Promise::Finished,
+        "payment shop.shipments.v1[",
+        "1 records unread",
+    );
     names(
         &report,
         Promise::NothingInvented,
@@ -76,12 +105,17 @@ fn invented_and_doubled_facts_are_named() {
         &report,
         Promise::Finished,
         &purchase_id,
-        "payment has not read shop.shipments.v1",
+        "has not read shop.",
     );
 
+    invented_and_altered(&world, &copy);
+}
+
+/// Facts of what nobody bought, the second with the id of the first.
+fn invented_and_altered(world: &World, copy: &Copy) {
     let captured = forged_capture("never-bought");
-    publish(&world, captured.clone());
-    let report = world.audit(&copy);
+    publish(world, captured.clone());
+    let report = world.audit(copy);
     names(
         &report,
         Promise::NothingInvented,
@@ -96,13 +130,13 @@ fn invented_and_doubled_facts_are_named() {
     );
 
     publish(
-        &world,
+        world,
         PaymentCaptured {
             amount_minor: 200,
             ..captured
         },
     );
-    let report = world.audit(&copy);
+    let report = world.audit(copy);
     names(
         &report,
         Promise::Once,

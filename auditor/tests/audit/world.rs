@@ -2,7 +2,6 @@
 //! still. It is copied for every experiment.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
@@ -13,15 +12,17 @@ use analytics::Windows;
 use auditor::{Inputs, Report, Stores};
 use client::Publisher;
 use codec::Codec;
-use payment::{ProviderConfig, ProviderWorker};
+use payment::{ProviderConfig, ProviderWorker, event::Ask};
 use runtime::{
-    Config, Group, NoTasks, Service, Worker,
+    Answer, Attempt, Config, Group, NoTasks, Service, Task, Worker,
     kafka::in_process::InProcessCluster,
     store::{Store, open},
 };
 use schemas::{Encoder, domain::StockReceived, topics};
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+use crate::copy::Copy;
 
 const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -35,65 +36,6 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
     /// The cluster lives in a thread of its own until this is dropped.
     _cluster: mpsc::Sender<()>,
-}
-
-/// What an experiment may change: databases, the provider's journal, the journal of intents.
-pub(crate) struct Copy {
-    folder: tempfile::TempDir,
-}
-
-impl Copy {
-    pub(crate) fn provider_journal(&self) -> PathBuf {
-        self.folder.path().join("provider")
-    }
-
-    pub(crate) fn intents(&self) -> PathBuf {
-        self.folder.path().join("intents")
-    }
-
-    /// A connection to a group's database that keeps no constraint and fires no trigger.
-    fn lawless(&self, group: &str) -> rusqlite::Connection {
-        let path = self
-            .folder
-            .path()
-            .join("stores")
-            .join(format!("{group}.db"));
-        let connection = rusqlite::Connection::open(path).unwrap();
-        connection
-            .execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;")
-            .unwrap();
-        let mut triggers = connection
-            .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            .unwrap();
-        let names = triggers.query_map([], |row| row.get(0)).unwrap();
-        let names: Vec<String> = names.map(Result::unwrap).collect();
-        drop(triggers);
-        for name in names {
-            connection
-                .execute_batch(&format!("DROP TRIGGER {name}"))
-                .unwrap();
-        }
-        connection
-    }
-
-    /// Changes rows of a group's database, and at least one.
-    pub(crate) fn change(&self, group: &str, sql: &str) {
-        let changed = self.lawless(group).execute(sql, []).unwrap();
-        assert!(changed > 0, "{sql} changes nothing");
-    }
-
-    /// One text of a group's database.
-    pub(crate) fn ask(&self, group: &str, sql: &str) -> String {
-        let answer = self.lawless(group).query_row(sql, [], |row| row.get(0));
-        answer.unwrap_or_else(|error| panic!("{sql}: {error}"))
-    }
-
-    /// A purchase that was paid by card and delivered.
-    pub(crate) fn captured(&self) -> String {
-        let sql = "SELECT purchase_id FROM payments WHERE state = 'captured' AND card_minor > 0 \
-                   ORDER BY purchase_id LIMIT 1";
-        self.ask("payment", sql)
-    }
 }
 
 impl World {
@@ -124,14 +66,8 @@ impl World {
     async fn live(&self, actions: u64) {
         let stop = CancellationToken::new();
         let mut running = Vec::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
         fs::create_dir_all(self.folder.path().join("stores")).unwrap();
-        let mut provider = sandbox::Config::new(self.folder.path().join("provider"));
-        provider.api_key = Some(API_KEY.to_owned());
-        let token = stop.clone().cancelled_owned();
-        let sandbox =
-            tokio::spawn(async move { sandbox::run(listener, provider, token).await.unwrap() });
+        let (address, sandbox) = sandbox(self.folder.path().join("provider"), &stop).await;
         running.push(sandbox);
         let codec = Arc::new(Codec::without_registry());
         let pay = ProviderWorker::new(&ProviderConfig::new(&address, API_KEY)).unwrap();
@@ -218,50 +154,44 @@ impl World {
             .unwrap();
     }
 
-    /// Copies a folder of which nobody writes any more. Connections are closed by threads of their
-    /// own, and the last one folds its log into the database and removes it: a copy during which a
-    /// file came or went is taken again.
-    fn copy_settled(from: &Path, to: &Path) {
-        let names = || -> BTreeSet<std::ffi::OsString> {
-            let files = fs::read_dir(from).unwrap();
-            files.map(|file| file.unwrap().file_name()).collect()
-        };
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            assert!(
-                Instant::now() < deadline,
-                "{} does not settle",
-                from.display()
-            );
-            drop(fs::remove_dir_all(to));
-            fs::create_dir_all(to).unwrap();
-            let before = names();
-            let copied = before
-                .iter()
-                .all(|name| fs::copy(from.join(name), to.join(name)).is_ok());
-            if copied && before == names() {
-                return;
-            }
-        }
-    }
-
     /// A copy of everything but the topics.
     pub(crate) fn copy(&self) -> Copy {
-        let folder = tempfile::tempdir().unwrap();
-        for part in ["stores", "provider"] {
-            Self::copy_settled(&self.folder.path().join(part), &folder.path().join(part));
-        }
-        fs::copy(
-            self.folder.path().join("intents"),
-            folder.path().join("intents"),
-        )
-        .unwrap();
-        Copy { folder }
+        Copy::of(self.folder.path())
+    }
+
+    /// Has the provider hold and take money once more, under keys of its own.
+    pub(crate) fn charge_again(&self, copy: &Copy, mut ask: Ask) {
+        self.runtime.block_on(async {
+            let stop = CancellationToken::new();
+            let (address, sandbox) = sandbox(copy.provider_journal(), &stop).await;
+            let worker = ProviderWorker::new(&ProviderConfig::new(&address, API_KEY)).unwrap();
+            for call in ["authorise", "capture"] {
+                let task = Task {
+                    task_id: format!("again:{call}"),
+                    shard: 0,
+                    sequence: 1,
+                    key: ask.purchase_id.clone(),
+                    kind: call.to_owned(),
+                    payload: serde_json::to_value(&ask).unwrap(),
+                    causation_id: String::new(),
+                    traceparent: None,
+                    created_at: now(),
+                    attempts: 0,
+                };
+                let Attempt::Answered(Answer(answer)) = worker.perform(&task).await else {
+                    panic!("{call} was not answered");
+                };
+                ask.provider_ref = answer["intent"].as_str().map(str::to_owned);
+                assert!(ask.provider_ref.is_some(), "{answer}");
+            }
+            stop.cancel();
+            sandbox.await.unwrap();
+        });
     }
 
     /// Audits the topics together with a copy.
     pub(crate) fn audit(&self, copy: &Copy) -> Report {
-        self.runtime.block_on(self.look(copy.folder.path()))
+        self.runtime.block_on(self.look(copy.folder()))
     }
 
     async fn look(&self, folder: &Path) -> Report {
@@ -291,9 +221,20 @@ impl World {
 
     /// Audits the world together with a copy; the error, when it cannot look.
     pub(crate) fn cannot_look(&self, copy: &Copy) -> auditor::AuditError {
-        let looked = self.runtime.block_on(self.try_look(copy.folder.path()));
+        let looked = self.runtime.block_on(self.try_look(copy.folder()));
         looked.expect_err("it looked")
     }
+}
+
+/// The provider and the carrier, with their journal in a folder; where they listen.
+async fn sandbox(journal: PathBuf, stop: &CancellationToken) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let mut config = sandbox::Config::new(journal);
+    config.api_key = Some(API_KEY.to_owned());
+    let stop = stop.clone().cancelled_owned();
+    let running = tokio::spawn(async move { sandbox::run(listener, config, stop).await.unwrap() });
+    (address, running)
 }
 
 /// A cluster with all topics, in a thread of its own: it cannot be sent to another. Returns where

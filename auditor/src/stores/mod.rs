@@ -1,6 +1,8 @@
 //! Reads each group's database in one snapshot, page by page, and sorts its rows by shard.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod groups;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use runtime::{
     Headers,
@@ -11,14 +13,13 @@ use runtime::{
 
 use crate::{
     AuditError, Group,
+    partitioner::murmur2_of,
+    poison::Poisons,
     spill::Spill,
     stock::Shelves,
     tables::{DeadLetter, Parked, Task},
     topics::{self, digest},
-    witness::{
-        DispatchRow, MovementRow, PaymentRow, PostingRow, PublishedRow, SetAsideRow,
-        TimelineEntryRow, TimelineRow, Witness,
-    },
+    witness::{PublishedRow, RefusedRow, SetAsideRow, Witness},
 };
 
 const PAGE_ROWS: u32 = 2_000;
@@ -29,6 +30,9 @@ pub(crate) struct Publication {
     pub(crate) event_id: String,
     pub(crate) acknowledged: bool,
     pub(crate) found: bool,
+    pub(crate) written_at: i64,
+    /// What its key's partition is a remainder of; none when the partition is anybody's choice.
+    pub(crate) key_hash: Option<i32>,
 }
 
 /// What the groups keep about their own work, as far as it is not about one purchase.
@@ -38,6 +42,9 @@ pub(crate) struct Books {
     pub(crate) dead_letters: HashMap<(Group, u64), Publication>,
     /// The sizes of the windows that analytics has.
     pub(crate) window_sizes: BTreeSet<i64>,
+    /// The sizes of those in which it counts baskets.
+    pub(crate) basket_window_sizes: BTreeSet<i64>,
+    pub(crate) poisons: Poisons,
 }
 
 /// Reads one group's database.
@@ -118,6 +125,7 @@ impl Reading<'_> {
     ) -> Result<(), AuditError> {
         let group = self.group;
         let watermarks = self.watermarks().await?;
+        let mut told = HashSet::new();
         self.each(|row: Position| {
             let at = (group, row.topic.clone(), row.partition);
             books.positions.insert(at, row);
@@ -127,24 +135,55 @@ impl Reading<'_> {
         self.each(|row: JournalEntry| {
             let watermark = watermarks.get(&i64::from(row.shard)).copied();
             let acknowledged = watermark.is_some_and(|watermark| row.sequence <= watermark);
+            if !topics::ALL.contains(&row.topic.as_str()) {
+                told.insert(digest(&[Some(row.event_id.as_bytes())]));
+            }
             published(group, row, acknowledged, spill, books)
         })
         .await?;
+        self.tasks(spill).await?;
+        self.set_aside(spill, &told).await
+    }
+
+    async fn tasks(&mut self, spill: &mut Spill) -> Result<(), AuditError> {
+        let group = self.group;
         self.each(|row: Task| {
-            if row.state != "waiting" {
-                return Ok(());
-            }
-            let waiting = Witness::Waiting {
-                group,
-                what: row.kind,
-                since: row.created_at,
+            let witness = match row.state.as_str() {
+                "waiting" => Witness::Waiting {
+                    group,
+                    what: row.kind,
+                    since: row.created_at,
+                },
+                "set_aside" => Witness::Refused(RefusedRow {
+                    group,
+                    content: digest(&[
+                        Some(row.task_key.as_bytes()),
+                        row.answer.as_deref().map(str::as_bytes),
+                    ]),
+                    task_id: row.task_id,
+                }),
+                _ => return Ok(()),
             };
-            spill.put_to(row.shard, &row.task_key, waiting)
+            spill.put_to(row.shard, &row.task_key, witness)
         })
-        .await?;
+        .await
+    }
+
+    /// What was set aside or parked; `told` are the events that the group has for its dead-letter
+    /// topic.
+    async fn set_aside(
+        &mut self,
+        spill: &mut Spill,
+        told: &HashSet<u64>,
+    ) -> Result<(), AuditError> {
+        let group = self.group;
         self.each(|row: DeadLetter| {
+            let event_id = format!("{}:{}", row.dead_letter_id, row.redrives);
             let set_aside = SetAsideRow {
                 group,
+                is_told: told.contains(&digest(&[Some(event_id.as_bytes())])),
+                last_failed_at: row.last_failed_at,
+                letter_id: row.dead_letter_id,
                 content: digest(&[row.record_key.as_deref(), row.payload.as_deref()]),
                 topic: row.topic,
                 partition: row.partition,
@@ -166,159 +205,6 @@ impl Reading<'_> {
         })
         .await
     }
-
-    async fn payment(&mut self, spill: &mut Spill) -> Result<(), AuditError> {
-        self.each(|row: payment::Payment| {
-            let kept = PaymentRow {
-                state: row.state.as_str().to_owned(),
-                hash: row.content_hash,
-                currency: row.currency,
-                amount_minor: row.amount_minor,
-                card_minor: row.card_minor,
-                tax_minor: row.tax_minor,
-                shipping_minor: row.shipping_minor,
-                provider_ref: row.provider_ref,
-                refund_ref: row.refund_ref,
-                authorised: row.authorised_at.is_some(),
-                captured: row.captured_at.is_some(),
-            };
-            spill.put(&row.purchase_id, Witness::Payment(kept))
-        })
-        .await?;
-        self.each(|row: payment::rows::JournalEntry| {
-            let kind = row.kind;
-            spill.put(&row.purchase_id, Witness::LedgerEntry { kind })
-        })
-        .await?;
-        self.each(|row: payment::rows::Posting| {
-            // `purchase_id:kind`; the purchase's id may hold a colon, the kind does not.
-            let purchase_id = row.entry_id.rsplit_once(':').map_or("", |parts| parts.0);
-            let posting = PostingRow {
-                debit: row.debit_account,
-                credit: row.credit_account,
-                amount_minor: row.amount_minor,
-                currency: row.currency,
-            };
-            spill.put(purchase_id, Witness::Posting(posting))
-        })
-        .await
-    }
-
-    async fn inventory(
-        &mut self,
-        spill: &mut Spill,
-        shelves: &mut Shelves,
-    ) -> Result<(), AuditError> {
-        self.each(|row: inventory::Reservation| {
-            let reservation = Witness::Reservation {
-                hash: row.content_hash,
-                state: row.state,
-            };
-            spill.put(&row.purchase_id, reservation)
-        })
-        .await?;
-        self.each(|row: inventory::ReservationLine| {
-            let line = Witness::ReservationLine {
-                sku: row.sku,
-                quantity: i64::from(row.quantity),
-            };
-            spill.put(&row.purchase_id, line)
-        })
-        .await?;
-        self.each(|row: inventory::Stock| {
-            shelves.stands(row);
-            Ok(())
-        })
-        .await?;
-        self.each(|row: inventory::StockMovement| {
-            shelves.moved(&row);
-            let subject = row.purchase_id.as_ref().unwrap_or(&row.sku).clone();
-            let movement = MovementRow {
-                sku: row.sku,
-                kind: row.kind,
-                on_hand: row.on_hand_change,
-                reserved: row.reserved_change,
-                cause: row.cause_id,
-            };
-            spill.put(&subject, Witness::Movement(movement))
-        })
-        .await?;
-        self.each(|row: inventory::StockEvent| {
-            let event = Witness::StockEvent {
-                event_id: row.event_id,
-                change: row.quantity_change,
-            };
-            spill.put(&row.sku, event)
-        })
-        .await
-    }
-
-    async fn dispatch(&mut self, spill: &mut Spill) -> Result<(), AuditError> {
-        self.each(|row: dispatch::Dispatch| {
-            let kept = DispatchRow {
-                hash: row.content_hash,
-                state: row.state.as_str().to_owned(),
-                shipment_id: row.shipment_id,
-            };
-            spill.put(&row.purchase_id, Witness::Dispatch(kept))
-        })
-        .await
-    }
-
-    async fn timeline(&mut self, spill: &mut Spill) -> Result<(), AuditError> {
-        self.each(|row: timeline::rows::PurchaseRow| {
-            let kept = TimelineRow {
-                status: row.status,
-                hash: row.content_hash,
-                total_minor: row.total_minor,
-                currency: row.currency,
-            };
-            spill.put(&row.purchase_id, Witness::Timeline(kept))
-        })
-        .await?;
-        self.each(|row: timeline::rows::EntryRow| {
-            let entry = TimelineEntryRow {
-                event_id: row.event_id,
-                kind: row.kind,
-                topic: row.topic,
-                partition: row.record_partition,
-                offset: row.record_offset,
-            };
-            spill.put(&row.purchase_id, Witness::TimelineEntry(entry))
-        })
-        .await
-    }
-
-    async fn analytics(&mut self, spill: &mut Spill, books: &mut Books) -> Result<(), AuditError> {
-        self.each(|row: analytics::rows::CountedRow| {
-            let counted = Witness::Counted {
-                hash: row.content_hash,
-                seen: row.seen.len() / 16,
-            };
-            spill.put(&row.purchase_id, counted)
-        })
-        .await?;
-        let sizes = &mut books.window_sizes;
-        self.each(|row: analytics::rows::WindowRow| {
-            sizes.insert(row.size_micros);
-            let window = Witness::Window {
-                size: row.size_micros,
-                start: row.window_start,
-                counts: crate::checks::analytics::counts_of(&row),
-            };
-            spill.put_to(row.shard, "", window)
-        })
-        .await?;
-        self.each(|row: analytics::rows::RevenueRow| {
-            let window = Witness::Window {
-                size: row.size_micros,
-                start: row.window_start,
-                counts: crate::checks::analytics::money_of(&row),
-            };
-            spill.put_to(row.shard, "", window)
-        })
-        .await
-    }
 }
 
 fn published(
@@ -336,6 +222,8 @@ fn published(
             event_id: row.event_id,
             acknowledged,
             found: false,
+            written_at: row.written_at,
+            key_hash: (!row.record_key.is_empty()).then(|| murmur2_of(&row.record_key)),
         };
         books.dead_letters.insert((group, content), publication);
         return Ok(());

@@ -1,18 +1,14 @@
-//! Analytics: counts and money of every window, computed again from the topics, exactly.
-//!
-//! Compared are all counts but lateness, and the money, per window and shard. Items, pairs and
-//! sketches of customers are not computed again.
+//! Counts and money of every window, computed again from the topics, exactly. Lateness is not: how
+//! late is late is the group's own setting.
 
 use std::collections::BTreeMap;
 
 use analytics::rows::{RevenueRow, WindowRow};
 
-use super::{Around, is_read};
+use super::Counting;
 use crate::{
-    Group,
-    case::{Case, Place},
+    case::Case,
     report::{Promise, Report},
-    shard::Shard,
 };
 
 const P: Promise = Promise::Analytics;
@@ -86,60 +82,43 @@ fn money(what: &str, currency: &str) -> String {
     format!("{what}, {currency} minor")
 }
 
-/// Computes the windows of a shard again and compares.
-pub(crate) fn check(
-    shard: &Shard,
-    cases: &BTreeMap<String, Case>,
-    around: &Around<'_>,
-    report: &mut Report,
-) {
-    if crate::topics::ALL
-        .into_iter()
-        .any(|topic| around.layout.is_trimmed(topic, shard.number))
-    {
-        report.count(P, "shards older than their topics, not computed again", 1);
-        return;
-    }
-    let mut sums = Sums {
-        sizes: around
-            .books
-            .window_sizes
-            .iter()
-            .copied()
-            .filter(|size| *size > 0)
-            .collect(),
-        windows: BTreeMap::new(),
-        uncounted: 0,
-    };
-    let is_counted = |at: Place| is_read(shard, Group::Analytics, at, around);
-    for case in cases.values() {
-        sums.case(case, &is_counted);
-    }
-    for event in shard
-        .keeper_events
-        .values()
-        .filter(|event| is_counted(event.at))
-    {
-        let what = if event.received {
-            "stock received"
-        } else {
-            "stock adjusted"
-        };
-        sums.add(event.occurred_at, what, event.change);
-    }
-    sums.compare(shard, report);
-}
-
-struct Sums {
-    sizes: Vec<i64>,
+/// Counts and sums, by window and by what is counted.
+pub(super) struct Sums<'a> {
+    counting: &'a Counting<'a>,
     windows: BTreeMap<(i64, i64, String), i64>,
     /// What belongs into windows of which there are none at all.
     uncounted: i64,
 }
 
-impl Sums {
-    fn case(&mut self, case: &Case, is_counted: &impl Fn(Place) -> bool) {
-        let bought = case.bought.as_ref().filter(|bought| is_counted(bought.at));
+impl<'a> Sums<'a> {
+    pub(super) fn new(counting: &'a Counting<'a>) -> Self {
+        Self {
+            counting,
+            windows: BTreeMap::new(),
+            uncounted: 0,
+        }
+    }
+
+    /// Counts what stock keepers stated.
+    pub(super) fn keepers(&mut self) {
+        let counting = self.counting;
+        for event in counting.shard.keeper_events.values() {
+            if counting.is_counted(event.at) {
+                let what = if event.received {
+                    "stock received"
+                } else {
+                    "stock adjusted"
+                };
+                self.add(event.occurred_at, what, event.change);
+            }
+        }
+    }
+
+    /// Counts a purchase and what became of it.
+    pub(super) fn case(&mut self, case: &Case) {
+        let counting = self.counting;
+        let bought = case.bought.as_ref();
+        let bought = bought.filter(|bought| counting.is_counted(bought.at));
         if let Some(bought) = bought {
             self.add(bought.occurred_at, "purchases", 1);
             self.add(bought.occurred_at, "units", bought.wanted.values().sum());
@@ -147,14 +126,11 @@ impl Sums {
             self.add(bought.occurred_at, &ordered, bought.total_minor);
         }
         // Of several requests the first counts.
-        if let Some(request) = case
-            .requests
-            .first()
-            .filter(|request| is_counted(request.at))
-        {
+        let first = case.requests.first();
+        if let Some(request) = first.filter(|request| counting.is_counted(request.at)) {
             self.add(request.occurred_at, "cancellation requests", 1);
         }
-        for fact in case.facts.iter().filter(|fact| is_counted(fact.at)) {
+        for fact in (case.facts.iter()).filter(|fact| counting.is_counted(fact.at)) {
             let counted = COUNTED.iter().find(|(kind, _)| *kind == fact.kind);
             if let Some((_, what)) = counted {
                 self.add(fact.occurred_at, what, 1);
@@ -172,21 +148,18 @@ impl Sums {
             return;
         };
         for (kind, what) in OF_PURCHASES {
-            if case
-                .facts
-                .iter()
-                .any(|fact| fact.kind == kind && is_counted(fact.at))
-            {
+            if counting.has(case, kind) {
                 self.add(bought.occurred_at, what, 1);
             }
         }
     }
 
     fn add(&mut self, at: i64, what: &str, n: i64) {
-        if self.sizes.is_empty() {
+        let sizes = &self.counting.around.books.window_sizes;
+        if sizes.is_empty() {
             self.uncounted += 1;
         }
-        for size in &self.sizes {
+        for size in sizes.iter().filter(|size| **size > 0) {
             let start = at.saturating_sub(at.rem_euclid(*size));
             *self
                 .windows
@@ -195,39 +168,34 @@ impl Sums {
         }
     }
 
-    fn compare(mut self, shard: &Shard, report: &mut Report) {
+    pub(super) fn compare(mut self, report: &mut Report) {
         self.windows.retain(|_, n| *n != 0);
-        report.require(
-            self.uncounted == 0,
-            P,
-            &format!("shard {}", shard.number),
-            || {
-                format!(
-                    "{} counts, and analytics has no window at all",
-                    self.uncounted
-                )
-            },
-        );
+        let shard = self.counting.shard;
+        let subject = format!("shard {}", shard.number);
+        report.require(self.uncounted == 0, P, &subject, || {
+            format!(
+                "{} counts, and analytics has no window at all",
+                self.uncounted
+            )
+        });
+        let widest = self.counting.around.books.window_sizes.last();
         let places: std::collections::BTreeSet<_> =
             self.windows.keys().chain(shard.windows.keys()).collect();
         for place in places {
             let (size, start, what) = place;
+            if !self.counting.is_provable(*start) {
+                report.unproven("counts and sums of windows whose records are gone", 1);
+                continue;
+            }
             let computed = self.windows.get(place).copied().unwrap_or_default();
             let stored = shard.windows.get(place).copied().unwrap_or_default();
             report.count(P, "counts and sums compared", 1);
-            if self.sizes.iter().max() == Some(size) {
+            if widest == Some(size) {
                 report.count(P, what.clone(), computed);
             }
             if computed != stored {
-                let begin = jiff::Timestamp::from_microsecond(*start)
-                    .map_or_else(|_| start.to_string(), |begin| begin.to_string());
-                let window = format!(
-                    "window {begin} of {} s, shard {}",
-                    size / 1_000_000,
-                    shard.number
-                );
                 let what = format!("{what}: analytics has {stored}, the topics say {computed}");
-                report.breach(P, window, what);
+                report.breach(P, self.counting.name_of((*size, *start)), what);
             }
         }
     }

@@ -1,0 +1,69 @@
+//! What analytics remembers of one purchase, so that nothing is counted twice and what happens later
+//! is counted to its items.
+
+use analytics::rows::CountedRow;
+
+use crate::{
+    Group,
+    case::Case,
+    checks::shown,
+    columns::{self, maybe, of},
+    report::{Promise, Report},
+};
+
+/// What is known to have become of a purchase: a bit each, in this order.
+const ANSWERS: [&str; 6] = [
+    "PaymentAuthorised",
+    "PaymentDeclined",
+    "StockRejected",
+    "PurchaseCancelled",
+    "PaymentCaptured",
+    "PaymentRefunded",
+];
+
+/// The digest of a row.
+pub(crate) fn says(row: &CountedRow) -> u64 {
+    columns::digest_of([
+        maybe(row.purchased_at),
+        row.currency.clone(),
+        row.basket.clone(),
+        of(row.answers),
+        of(format!("{:x?}", row.seen)),
+    ])
+}
+
+pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
+    let Some((_, says)) = &case.counted else {
+        return;
+    };
+    if case.has_gaps || !case.open.is_empty() || !case.was_read_by(Group::Analytics) {
+        return;
+    }
+    report.require(
+        *says == stated(case),
+        Promise::Analytics,
+        purchase_id,
+        || {
+            "altered: analytics remembers otherwise than the topics say what it has counted"
+                .to_owned()
+        },
+    );
+}
+
+fn stated(case: &Case) -> u64 {
+    let bought = case.bought.as_ref();
+    let mut answers = 0;
+    for (bit, kind) in ANSWERS.iter().enumerate() {
+        answers |= i64::from(case.fact(kind).is_some()) << bit;
+    }
+    answers |= i64::from(!case.requests.is_empty()) << ANSWERS.len();
+    let facts = case.facts.iter().map(|fact| &fact.event_id);
+    let first = case.requests.first().map(|request| &request.event_id);
+    columns::digest_of([
+        maybe(bought.map(|bought| bought.occurred_at)),
+        bought.map(|bought| bought.currency.clone()),
+        bought.map(|bought| serde_json::json!(bought.basket).to_string()),
+        of(answers),
+        of(format!("{:x?}", shown::digests_of(facts.chain(first)))),
+    ])
+}
