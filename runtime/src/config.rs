@@ -59,6 +59,8 @@ pub struct Config {
     pub redrives_max: i64,
     /// How many task attempts run side by side, per lane.
     pub task_concurrency: usize,
+    /// How long one attempt at a task may take; after it the outcome counts as not known.
+    pub attempt_timeout: Duration,
     /// How often timers, redrives and unparked records are looked for.
     pub tick: Duration,
     /// The first and the longest back-off after a failure of the database or of a task.
@@ -96,6 +98,7 @@ impl Config {
             dead_letter_topic: format!("shop.{group}.dead-letters.v1"),
             redrives_max: 3,
             task_concurrency: 64,
+            attempt_timeout: Duration::from_secs(120),
             tick: Duration::from_millis(500),
             backoff: (Duration::from_millis(100), Duration::from_secs(10)),
             journal_retention: Duration::from_secs(7 * 24 * 3600),

@@ -6,6 +6,7 @@ use crate::{
     lane::{Item, Origin, Surroundings},
     record::{Headers, Outgoing},
     refusal::Stage,
+    task::Timer,
 };
 
 /// Above this size a dead letter is published without its payload, which stays in the database: the
@@ -14,6 +15,10 @@ const PUBLISHED_BYTES_MAX: usize = 900_000;
 
 /// How much of a detail is kept.
 const DETAIL_CHARS_MAX: usize = 500;
+
+/// What the ids of dead letters that were answers or timers begin with; a topic's name has no colon.
+const TASK: &str = "task:";
+const TIMER: &str = "timer:";
 
 /// Builds the row of an input that is set aside.
 pub(crate) fn of(
@@ -43,22 +48,28 @@ pub(crate) fn of(
     };
     match &item.origin {
         Origin::Answer(row, answer) => {
-            letter.dead_letter_id = format!("task:{}", row.task_id);
+            letter.dead_letter_id = format!("{TASK}{}", row.task_id);
             letter.record_key = Some(row.task_key.clone().into_bytes());
             letter.payload = Some(answer.0.to_string().into_bytes());
             letter.redrives = row.redrives;
         }
         Origin::Timer(timer) => {
-            letter.dead_letter_id = format!("timer:{}", timer.timer_id);
+            letter.dead_letter_id = format!("{TIMER}{}", timer.timer_id);
             letter.record_key = Some(timer.key.clone().into_bytes());
+            letter.payload = Some(timer_as_json(timer));
         }
         Origin::Redrive(earlier, _) => {
+            // What it holds stays as it came.
             letter = DeadLetter {
-                dead_letter_id: earlier.dead_letter_id.clone(),
-                first_failed_at: earlier.first_failed_at,
+                reason: letter.reason,
+                detail: letter.detail,
+                stage: letter.stage,
+                last_failed_at: now,
                 redrives: earlier.redrives + 1,
-                ..letter
+                state: letter.state,
+                ..earlier.as_ref().clone()
             };
+            return letter;
         }
         Origin::Record(_) | Origin::Unparked(_) => {}
     }
@@ -73,6 +84,35 @@ pub(crate) fn of(
         letter.record_time = record.timestamp_micros;
     }
     letter
+}
+
+/// The row of a timer is gone once it is set aside, so its dead letter holds all of it.
+fn timer_as_json(timer: &Timer) -> Vec<u8> {
+    let timer = serde_json::json!({
+        "timer_id": timer.timer_id,
+        "key": timer.key,
+        "kind": timer.kind,
+        "due_at": timer.due_at,
+        "causation_id": timer.causation_id,
+        "traceparent": timer.traceparent,
+    });
+    timer.to_string().into_bytes()
+}
+
+/// The timer that a dead letter holds.
+pub(crate) fn timer_of(letter: &DeadLetter) -> Option<Timer> {
+    letter.dead_letter_id.strip_prefix(TIMER)?;
+    let held: serde_json::Value = serde_json::from_slice(letter.payload.as_deref()?).ok()?;
+    let text = |name: &str| Some(held.get(name)?.as_str()?.to_owned());
+    Some(Timer {
+        timer_id: text("timer_id")?,
+        shard: letter.shard,
+        key: text("key")?,
+        kind: text("kind")?,
+        due_at: held.get("due_at")?.as_i64()?,
+        causation_id: text("causation_id")?,
+        traceparent: text("traceparent"),
+    })
 }
 
 /// The record on the group's dead-letter topic: key, payload and headers as they came, and headers
@@ -136,6 +176,37 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timer_that_is_set_aside_comes_back_as_it_was_however_often() {
+        let timer = Timer {
+            timer_id: "p:expire".to_owned(),
+            shard: 3,
+            key: "p".to_owned(),
+            kind: "expire".to_owned(),
+            due_at: 7,
+            causation_id: "c".to_owned(),
+            traceparent: None,
+        };
+        let letter = of(
+            &Item::timer(timer.clone()),
+            "panicked",
+            "",
+            Stage::Decide,
+            9,
+        );
+        assert_eq!(timer_of(&letter), Some(timer.clone()));
+        let again = of(
+            &Item::redrive(letter),
+            "panicked",
+            "",
+            Stage::Decide,
+            10,
+        );
+        assert_eq!(timer_of(&again), Some(timer));
+        assert_eq!((again.redrives, again.first_failed_at), (1, 9));
+        assert_eq!(again.last_failed_at, 10);
+    }
 
     #[test]
     fn a_detail_cannot_forge_a_line_of_a_log() {

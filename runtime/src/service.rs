@@ -208,8 +208,8 @@ impl<G: Group> Running<G> {
         for (number, intake) in intakes.into_iter().enumerate() {
             let (control, told) = mpsc::unbounded_channel();
             controls.push(control);
-            let lane = Lane::new(number, Arc::clone(&shared), intake, Arc::clone(&worker));
-            lanes.spawn(lane.run(told));
+            let (shared, worker) = (Arc::clone(&shared), Arc::clone(&worker));
+            lanes.spawn(Lane::new(number, shared, intake, told, worker).run());
         }
         let member = Member::new(Arc::clone(&shared), poll, controls);
         Ok(Self {

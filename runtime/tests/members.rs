@@ -234,20 +234,57 @@ async fn a_flood_of_poison_pauses_the_group_until_an_operator_resumes() {
     let cluster = Cluster::new(1).await;
     let member = cluster.member(|config| config.dead_letter_window = 400);
     cluster.produce((0..1_000).map(|n| ("k".to_owned(), format!("garbage {n}"))));
-    eventually(PATIENCE, "it pauses", || async {
-        member
-            .status
-            .report()
-            .waiting
-            .values()
-            .any(|(why, _)| why.contains("operator"))
-    })
-    .await;
-    assert!(cluster.dead_letters().await.len() < 1_000);
+    cluster.produce((0..100).map(|n| ("k".to_owned(), format!("add:e{n}:1"))));
+    let paused = || async { member.waits_for_operator() };
+    eventually(PATIENCE, "it pauses", paused).await;
+    let before = cluster.dead_letters().await.len();
+    assert!(before < 400, "the limit is judged before anything is lost");
     assert!(
         member.status.is_live(PATIENCE),
         "a declared wait is no reason for a restart"
     );
+    member.resume();
+    eventually(PATIENCE, "a window of them passes", || async {
+        cluster.dead_letters().await.len() >= before + 400
+    })
+    .await;
+    eventually(PATIENCE, "it pauses again", paused).await;
+    assert!(cluster.dead_letters().await.len() < 1_000);
+    eventually(PATIENCE, "an operator sees it through", || async {
+        if member.waits_for_operator() {
+            member.resume();
+        }
+        cluster.total().await == 100
+    })
+    .await;
+    assert_eq!(cluster.dead_letters().await.len(), 1_000);
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redrives_that_fail_again_do_not_pause_the_group() {
+    let cluster = Cluster::new(1).await;
+    let member = cluster.member(|_| {});
+    cluster.produce((0..300).map(|n| ("k".to_owned(), format!("add:e{n}:1"))));
+    cluster.produce((0..100).map(|n| ("k".to_owned(), format!("refuse:r{n}:1"))));
+    eventually(PATIENCE, "a few are set aside", || async {
+        cluster.dead_letters().await.len() == 100
+    })
+    .await;
+    member.stop().await;
+    let member = cluster.member(|config| config.dead_letter_window = 40);
+    cluster.redrive_all().await;
+    eventually(PATIENCE, "all have come back", || async {
+        cluster.redrives().await == 100
+    })
+    .await;
+    cluster.produce([("k".to_owned(), "garbage".to_owned())]);
+    cluster.produce((0..30).map(|n| ("k".to_owned(), format!("add:late{n}:1"))));
+    eventually(PATIENCE, "the group goes on", || async {
+        cluster.total().await == 330 && cluster.dead_letters().await.len() == 101
+    })
+    .await;
+    assert!(!member.waits_for_operator());
     member.stop().await;
 }
 

@@ -159,16 +159,16 @@ fn a_redrive_is_a_dry_run_until_it_is_confirmed_and_never_endless(url: &str) {
     redrive(&[]).code(64);
     let dry = redrive(&["--reason", "truncated"]).code(0).json();
     assert_eq!((&dry["dry_run"], &dry["marked"]), (&true.into(), &0.into()));
-    assert_eq!(dry["chosen"].as_array().unwrap().len(), 1);
+    let chosen = dry["chosen"].as_array().unwrap().iter();
+    let ids: Vec<&str> = chosen
+        .map(|letter| letter["dead_letter_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["timer:purchase-9:expire", "shop.purchases.v1[0]@1"]);
     assert_eq!(dry["left_after_too_many_redrives"][0]["offset"], 2);
-    assert_eq!(
-        dry["left_without_a_record"][0]["dead_letter_id"],
-        "timer:purchase-9:expire"
-    );
     assert_eq!(in_state("redrive"), 0);
     let done = redrive(&["--all", "--yes"]).code(0).json();
-    assert_eq!(done["marked"], 3);
-    assert_eq!((in_state("redrive"), in_state("set-aside")), (3, 2));
+    assert_eq!(done["marked"], 4);
+    assert_eq!((in_state("redrive"), in_state("set-aside")), (4, 1));
     let again = redrive(&["shop.purchases.v1[0]@1", "--yes"]).code(0).json();
     assert_eq!(again["marked"], 0);
 }

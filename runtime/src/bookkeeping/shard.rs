@@ -84,3 +84,18 @@ impl Shard {
             .is_none_or(|position| position.wants(offset))
     }
 }
+
+#[cfg(test)]
+impl Shard {
+    /// A shard that has read nothing and has tasks.
+    pub(crate) fn with_tasks(shard: i32, tasks: TaskQueue) -> Self {
+        Self {
+            shard,
+            epoch: 1,
+            outbox: Outbox::stored(1, 0, []),
+            positions: BTreeMap::new(),
+            tasks,
+            parked: ParkedKeys::default(),
+        }
+    }
+}

@@ -99,6 +99,18 @@ pub(crate) static WAITING_TASKS: LazyLock<Statement> = LazyLock::new(|| {
     )
 });
 
+/// Attempts without an answer. A task that has one is left as it is: what is known of its attempts
+/// is older than its answer. Parameters: task id, attempts, not before.
+pub(crate) static RETRIED: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE tasks SET attempts = tried.attempts, not_before = tried.not_before \
+         FROM UNNEST($1::text[], $2::bigint[], $3::bigint[]) \
+           AS tried(task_id, attempts, not_before) \
+         WHERE tasks.task_id = tried.task_id AND tasks.state = 'waiting'",
+        "UPDATE tasks SET attempts = ?2, not_before = ?3 WHERE task_id = ?1 AND state = 'waiting'",
+    )
+});
+
 /// Timers that are due, at most `limit` per shard. Parameters: shard, now, limit. Returns the
 /// timers' columns.
 pub(crate) static DUE_TIMERS: LazyLock<Statement> = LazyLock::new(|| {

@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     set_aside: u32,
     window_records: u32,
     share_max: f64,
+    /// So many records may still be written whatever becomes of them.
+    pass: u32,
 }
 
 impl Tally {
@@ -25,6 +27,7 @@ impl Tally {
             set_aside: 0,
             window_records,
             share_max,
+            pass: 0,
         }
     }
 
@@ -32,12 +35,16 @@ impl Tally {
     /// little to tell.
     #[must_use]
     pub(crate) fn would_exceed(&self, records: u32, set_aside: u32) -> bool {
+        if self.pass > 0 {
+            return false;
+        }
         let (all, bad) = (self.records + records, self.set_aside + set_aside);
         all >= self.window_records / 4 && f64::from(bad) > self.share_max * f64::from(all)
     }
 
     /// Counts a batch that was written.
     pub(crate) fn count(&mut self, records: u32, set_aside: u32) {
+        self.pass = self.pass.saturating_sub(records);
         self.window.push_back((records, set_aside));
         self.records += records;
         self.set_aside += set_aside;
@@ -49,11 +56,13 @@ impl Tally {
         }
     }
 
-    /// Forgets what was counted: an operator has looked.
-    pub(crate) fn clear(&mut self) {
+    /// An operator has looked and lets the group go on: forgets what was counted, and lets a
+    /// window's worth of records pass, for the batch that broke the limit is still to be written.
+    pub(crate) fn let_pass(&mut self) {
         self.window.clear();
         self.records = 0;
         self.set_aside = 0;
+        self.pass = self.window_records;
     }
 }
 
@@ -78,6 +87,18 @@ mod tests {
     #[test]
     fn the_first_few_records_are_too_little_to_tell() {
         assert!(!Tally::new(1000, 0.5).would_exceed(3, 3));
+    }
+
+    #[test]
+    fn an_operator_lets_one_window_pass_and_no_more() {
+        let mut tally = Tally::new(1000, 0.5);
+        assert!(tally.would_exceed(600, 600));
+        tally.let_pass();
+        for _ in 0..2 {
+            assert!(!tally.would_exceed(600, 600));
+            tally.count(600, 600);
+        }
+        assert!(tally.would_exceed(600, 600), "and then judges what passed");
     }
 
     #[test]

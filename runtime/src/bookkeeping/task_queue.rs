@@ -80,6 +80,8 @@ impl TaskQueue {
     /// with its new attempt count, for the database.
     pub(crate) fn retry(&mut self, sequence: i64, not_before: i64) -> Option<TaskRow> {
         let row = self.tasks.get_mut(&sequence)?;
+        // The shard may have been read again meanwhile, which has made the task ready.
+        self.ready.remove(&(row.not_before, sequence));
         row.attempts += 1;
         row.not_before = not_before;
         self.ready.insert((not_before, sequence));
@@ -148,12 +150,11 @@ impl TaskQueue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(sequence: i64, key: &str) -> TaskRow {
-        TaskRow {
-            task_id: format!("{key}:{sequence}"),
+impl TaskRow {
+    /// A task of shard 0 that was never tried.
+    pub(crate) fn waiting(task_id: &str, key: &str, sequence: i64) -> Self {
+        Self {
+            task_id: task_id.to_owned(),
             shard: 0,
             sequence,
             task_key: key.to_owned(),
@@ -169,6 +170,15 @@ mod tests {
             answered_at: None,
             redrives: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(sequence: i64, key: &str) -> TaskRow {
+        TaskRow::waiting(&format!("{key}:{sequence}"), key, sequence)
     }
 
     fn sequences(rows: &[TaskRow]) -> Vec<i64> {
@@ -194,6 +204,15 @@ mod tests {
         assert!(queue.start(10, 49).is_empty());
         assert_eq!(queue.next_due(), Some(50));
         assert_eq!(sequences(&queue.start(10, 50)), [1]);
+    }
+
+    #[test]
+    fn a_task_that_was_read_again_while_it_was_tried_is_started_once() {
+        let mut queue = TaskQueue::default();
+        queue.loaded(vec![task(1, "a")], false);
+        queue.retry(1, 50);
+        assert_eq!(sequences(&queue.start(10, 50)), [1]);
+        assert!(queue.start(10, 99).is_empty());
     }
 
     #[test]

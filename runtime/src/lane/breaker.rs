@@ -64,6 +64,11 @@ impl Breaker {
         self.open_until = Some(now.saturating_add(micros(open)));
     }
 
+    /// Whether an attempt is under way whose outcome decides.
+    pub(crate) fn is_probing(&self) -> bool {
+        self.probing
+    }
+
     /// Until when it is open.
     pub(crate) fn open_until(&self) -> Option<Timestamp> {
         self.open_until

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    decide::{Read, Verdict},
+    decide::{Follows, Read, Verdict},
     items::{Item, Origin},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         shard::Shard,
     },
     dead_letter,
-    group::{Effects, Group, Timestamp},
+    group::Timestamp,
     record::{Outgoing, Record},
     refusal::Stage,
 };
@@ -24,6 +24,8 @@ pub(crate) struct Changes {
     pub(crate) journal: Vec<(JournalEntry, Outgoing)>,
     pub(crate) new_tasks: Vec<TaskRow>,
     pub(crate) updated_tasks: Vec<TaskRow>,
+    /// Tasks that were tried without an answer.
+    pub(crate) retried_tasks: Vec<TaskRow>,
     pub(crate) timers: BTreeMap<String, Option<TimerRow>>,
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) parked: Vec<Parked>,
@@ -31,8 +33,10 @@ pub(crate) struct Changes {
     pub(crate) positions: BTreeMap<(String, i32), Position>,
     pub(crate) next_sequences: BTreeMap<i32, i64>,
     pub(crate) fates: Vec<(String, &'static str)>,
-    pub(crate) set_aside: u32,
+    /// Records of the topics, and those of them that were set aside: what the limit of dead
+    /// letters is about. Redrives, answers and timers that fail again say nothing of the topics.
     pub(crate) records: u32,
+    pub(crate) set_aside: u32,
     /// Inputs that stay where they are, by their place in the batch.
     pub(crate) later: BTreeSet<usize>,
     pub(crate) waits_for: Option<(&'static str, String)>,
@@ -50,28 +54,19 @@ pub(crate) struct Surroundings<'a> {
 
 impl Changes {
     /// Computes the changes that follow from the verdicts on a batch.
-    pub(crate) fn of<G: Group>(
-        group: &G,
-        inputs: &[Read<G::Event>],
-        verdicts: Vec<Verdict<G::Fact>>,
+    pub(crate) fn of<E>(
+        inputs: &[Read<E>],
+        verdicts: Vec<Verdict>,
         around: &Surroundings<'_>,
     ) -> Self {
         let mut changes = Self::default();
         for (index, (input, verdict)) in inputs.iter().zip(verdicts).enumerate() {
-            changes.add(group, index, input, verdict, around);
+            changes.add(index, &input.item, verdict, around);
         }
         changes
     }
 
-    fn add<G: Group>(
-        &mut self,
-        group: &G,
-        index: usize,
-        input: &Read<G::Event>,
-        verdict: Verdict<G::Fact>,
-        around: &Surroundings<'_>,
-    ) {
-        let item = &input.item;
+    fn add(&mut self, index: usize, item: &Item, verdict: Verdict, around: &Surroundings<'_>) {
         let fate = match verdict {
             Verdict::Later { dependency, detail } => {
                 self.later.insert(index);
@@ -83,14 +78,14 @@ impl Changes {
             Verdict::Done {
                 fate,
                 note,
-                effects,
+                follows,
             } => {
                 if let Some(note) = note {
                     tracing::debug!(note, shard = item.shard, "ignored");
                 }
-                let mut effects = effects;
-                let set_aside = effects.set_aside.take();
-                self.follow(group, item.shard, item.traceparent(), effects, around);
+                let mut follows = follows;
+                let set_aside = follows.set_aside.take();
+                self.follow(item.shard, item.traceparent(), follows, around);
                 match set_aside {
                     None => fate,
                     Some((reason, detail)) => {
@@ -147,7 +142,9 @@ impl Changes {
         let outgoing = dead_letter::outgoing(&letter, around);
         self.journal(item.shard, outgoing, around);
         self.dead_letters.push(letter);
-        self.set_aside += 1;
+        if matches!(item.origin, Origin::Record(_)) {
+            self.set_aside += 1;
+        }
         Fate::SetAside
     }
 
@@ -187,11 +184,12 @@ impl Changes {
                 self.timers.entry(timer.timer_id.clone()).or_insert(None);
             }
             Origin::Redrive(letter, _) => {
-                if fate != Fate::SetAside {
-                    let mut letter = letter.as_ref().clone();
-                    letter.state = "redriven".to_owned();
-                    self.dead_letters.push(letter);
+                if fate == Fate::SetAside {
+                    return;
                 }
+                let mut letter = letter.as_ref().clone();
+                letter.state = "redriven".to_owned();
+                self.dead_letters.push(letter);
             }
             Origin::Unparked(record) => {
                 if fate != Fate::Parked {
@@ -203,22 +201,20 @@ impl Changes {
         }
     }
 
-    fn follow<G: Group>(
+    fn follow(
         &mut self,
-        group: &G,
         shard: i32,
         traceparent: Option<String>,
-        effects: Effects<G::Fact>,
+        follows: Follows,
         around: &Surroundings<'_>,
     ) {
-        for fact in &effects.facts {
-            let mut outgoing = group.encode(fact);
+        for mut outgoing in follows.facts {
             if let Some(traceparent) = &traceparent {
                 outgoing.headers.push("traceparent", traceparent.as_bytes());
             }
             self.journal(shard, outgoing, around);
         }
-        for task in effects.tasks {
+        for task in follows.tasks {
             let sequence = self.next_sequence(shard, around);
             self.new_tasks.push(TaskRow {
                 task_id: task.task_id,
@@ -238,10 +234,10 @@ impl Changes {
                 redrives: 0,
             });
         }
-        for timer_id in effects.cancelled_timers {
+        for timer_id in follows.cancelled_timers {
             self.timers.insert(timer_id, None);
         }
-        for timer in effects.timers {
+        for timer in follows.timers {
             let row = TimerRow {
                 timer_id: timer.timer_id.clone(),
                 shard,

@@ -62,22 +62,27 @@ pub(crate) struct Batch<'a, G> {
     pub(crate) allowed: &'a (dyn Fn(u32, u32) -> bool + Sync),
     /// Set when the database refuses the inputs: they are set aside, with what it said.
     pub(crate) refused: Option<&'a str>,
+    /// Told that the lane moves, and whether it waits for the database from now on.
+    pub(crate) beat: &'a (dyn Fn(bool) + Sync),
 }
 
 impl<G: Group> Batch<'_, G> {
     /// Runs the batch. On any error nothing of it was written, but for a
     /// [`StoreError::Transient`] of the commit itself, whose outcome must be read.
     pub(crate) async fn run(self, items: Vec<Item>) -> Result<Committed, BatchError> {
+        // Before the transaction: reading may ask the registry, and would hold its locks meanwhile.
+        let mut inputs = off_the_loop(|| decide::read_all(self.group, items));
+        (self.beat)(true);
         let mut transaction = self.store.begin(Mode::Write).await?;
-        let inputs = decide::read_all(self.group, items);
         let mut rows = G::Rows::default();
         if self.refused.is_none() {
-            self.load(&mut rows, &inputs, transaction.as_mut()).await?;
+            (self.load(&mut rows, &mut inputs, transaction.as_mut())).await?;
         }
         let mut parked: BTreeMap<i32, ParkedKeys> = (self.around.shards.iter())
             .filter(|(_, shard)| !shard.parked.is_empty())
             .map(|(number, shard)| (*number, shard.parked.clone()))
             .collect();
+        (self.beat)(false);
         let verdicts = match self.refused {
             None => decide::decide_all(self.group, &mut rows, &inputs, &mut parked, &self.around),
             Some(why) => inputs
@@ -85,7 +90,7 @@ impl<G: Group> Batch<'_, G> {
                 .map(|_| decide::refused_by_store(why))
                 .collect(),
         };
-        let mut changes = Changes::of(self.group, &inputs, verdicts, &self.around);
+        let mut changes = Changes::of(&inputs, verdicts, &self.around);
         if changes.set_aside > 0 && !(self.allowed)(changes.records, changes.set_aside) {
             return Err(BatchError::TooManyDeadLetters);
         }
@@ -98,7 +103,8 @@ impl<G: Group> Batch<'_, G> {
             .retried
             .iter()
             .filter(|row| !answered.contains(&row.task_id));
-        changes.updated_tasks.extend(retried.cloned());
+        changes.retried_tasks.extend(retried.cloned());
+        (self.beat)(true);
         rows.write(transaction.as_mut()).await?;
         let started_tasks = write_changes(&changes, transaction.as_mut()).await?;
         let fence = self.fence(&inputs, &changes);
@@ -124,15 +130,14 @@ impl<G: Group> Batch<'_, G> {
     async fn load(
         &self,
         rows: &mut G::Rows,
-        inputs: &[Read<G::Event>],
+        inputs: &mut [Read<G::Event>],
         transaction: &mut dyn Transaction,
     ) -> Result<(), StoreError> {
-        let keys = decide::keys_of(self.group, inputs);
+        let keys = decide::name_rows(inputs, |event, keys| self.group.touches(event, keys));
         rows.load(&keys, transaction).await?;
-        let mut more = <G::Rows as Rows>::Keys::default();
-        for event in inputs.iter().filter_map(|input| input.event.as_ref().ok()) {
-            self.group.touches_after(rows, event, &mut more);
-        }
+        let more = decide::name_rows(inputs, |event, keys| {
+            self.group.touches_after(rows, event, keys);
+        });
         rows.load(&more, transaction).await
     }
 
@@ -142,7 +147,9 @@ impl<G: Group> Batch<'_, G> {
     fn fence(&self, inputs: &[Read<G::Event>], changes: &Changes) -> Vec<(i32, i64, i64, i64)> {
         let finished = inputs.iter().enumerate();
         let finished = finished.filter(|(index, _)| !changes.later.contains(index));
-        let of_tasks = changes.updated_tasks.iter().map(|row| row.shard);
+        let of_tasks = (changes.updated_tasks.iter())
+            .chain(&changes.retried_tasks)
+            .map(|row| row.shard);
         let numbers: BTreeSet<i32> = finished
             .map(|(_, input)| input.item.shard)
             .chain(of_tasks)
@@ -169,6 +176,14 @@ impl<G: Group> Batch<'_, G> {
     }
 }
 
+/// Runs what may block, without holding up the other tasks of this thread where that is possible.
+fn off_the_loop<T>(work: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
 fn fence_cells(fence: &[(i32, i64, i64, i64)]) -> Vec<Cells> {
     vec![
         Cells::longs(fence.iter().map(|one| i64::from(one.0))),
@@ -191,6 +206,15 @@ async fn write_changes(
         changes.updated_tasks.iter(),
     )
     .await?;
+    if !changes.retried_tasks.is_empty() {
+        let retried = || changes.retried_tasks.iter();
+        let cells = vec![
+            Cells::texts(retried().map(|row| row.task_id.as_str())),
+            Cells::longs(retried().map(|row| row.attempts)),
+            Cells::longs(retried().map(|row| row.not_before)),
+        ];
+        transaction.execute(&statements::RETRIED, cells).await?;
+    }
     let timers = changes.timers.values().flatten();
     write(transaction, &TimerRow::TABLE.upsert(), timers).await?;
     let gone = changes.timers.iter().filter(|(_, timer)| timer.is_none());
@@ -287,12 +311,7 @@ pub(crate) fn settle(shards: &mut BTreeMap<i32, Shard>, committed: &mut Committe
             shard.tasks.written(task);
         }
     }
-    for task in committed
-        .changes
-        .updated_tasks
-        .iter()
-        .filter(|task| task.state != "waiting")
-    {
+    for task in &committed.changes.updated_tasks {
         if let Some(shard) = shards.get_mut(&task.shard) {
             shard.tasks.finished(task.sequence);
         }

@@ -12,18 +12,20 @@ use super::{
 use crate::{
     bookkeeping::{parking::ParkedKeys, position::Fate},
     group::{Decision, Effects, Group, Timestamp},
+    record::Outgoing,
     refusal::{Refusal, Stage},
     rows::Rows,
+    task::{NewTask, NewTimer},
 };
 
 /// What became of one input.
 #[derive(Debug)]
-pub(crate) enum Verdict<F> {
+pub(crate) enum Verdict {
     /// It was decided on.
     Done {
         fate: Fate,
         note: Option<&'static str>,
-        effects: Effects<F>,
+        follows: Follows,
     },
     /// It is set aside.
     SetAside {
@@ -42,6 +44,17 @@ pub(crate) enum Verdict<F> {
     },
 }
 
+/// What follows from an input, its facts encoded.
+#[derive(Debug, Default)]
+pub(crate) struct Follows {
+    pub(crate) facts: Vec<Outgoing>,
+    pub(crate) tasks: Vec<NewTask>,
+    pub(crate) timers: Vec<NewTimer>,
+    pub(crate) cancelled_timers: Vec<String>,
+    /// See [`Effects::set_aside`].
+    pub(crate) set_aside: Option<(&'static str, String)>,
+}
+
 /// An input, read.
 pub(crate) struct Read<E> {
     pub(crate) item: Item,
@@ -58,11 +71,21 @@ pub(crate) fn read_all<G: Group>(group: &G, items: Vec<Item>) -> Vec<Read<G::Eve
     items.into_iter().map(read).collect()
 }
 
-/// Names the rows of all inputs that could be read.
-pub(crate) fn keys_of<G: Group>(group: &G, inputs: &[Read<G::Event>]) -> <G::Rows as Rows>::Keys {
-    let mut keys = <G::Rows as Rows>::Keys::default();
-    for event in inputs.iter().filter_map(|input| input.event.as_ref().ok()) {
-        group.touches(event, &mut keys);
+/// Names the rows of all inputs that could be read, a panic of the group counting as poison.
+/// Whatever a panicking input has named until then is loaded for nothing.
+pub(crate) fn name_rows<E, K: Default>(
+    inputs: &mut [Read<E>],
+    mut names: impl FnMut(&E, &mut K),
+) -> K {
+    let mut keys = K::default();
+    for input in inputs {
+        let Ok(event) = &input.event else {
+            continue;
+        };
+        let named = catch_unwind(AssertUnwindSafe(|| names(event, &mut keys)));
+        if named.is_err() {
+            input.event = Err(panicked(Stage::Decide));
+        }
     }
     keys
 }
@@ -75,7 +98,7 @@ pub(crate) fn decide_all<G: Group>(
     inputs: &[Read<G::Event>],
     parked: &mut BTreeMap<i32, ParkedKeys>,
     around: &Surroundings<'_>,
-) -> Vec<Verdict<G::Fact>> {
+) -> Vec<Verdict> {
     let mut stopped = BTreeSet::new();
     let mut verdicts = Vec::with_capacity(inputs.len());
     for input in inputs {
@@ -110,7 +133,7 @@ fn decide_one<G: Group>(
     input: &Read<G::Event>,
     parked: &mut ParkedKeys,
     now: Timestamp,
-) -> Verdict<G::Fact> {
+) -> Verdict {
     let event = match &input.event {
         Ok(event) => event,
         Err(refusal) => return refused(input, refusal.clone(), parked),
@@ -123,12 +146,13 @@ fn decide_one<G: Group>(
         }
     }
     rows.mark();
-    let mut effects = Effects::default();
     let decided = catch_unwind(AssertUnwindSafe(|| {
-        group.decide(rows, event, now, &mut effects)
+        let mut effects = Effects::default();
+        let decision = group.decide(rows, event, now, &mut effects)?;
+        Ok((decision, encoded(group, effects)))
     }));
     match decided.unwrap_or_else(|_| Err(panicked(Stage::Decide))) {
-        Ok(decision) => {
+        Ok((decision, follows)) => {
             if let Origin::Unparked(record) = &input.item.origin {
                 parked.unpark(record.key.as_deref().unwrap_or_default());
             }
@@ -140,7 +164,7 @@ fn decide_one<G: Group>(
             Verdict::Done {
                 fate,
                 note,
-                effects,
+                follows,
             }
         }
         Err(refusal) => {
@@ -150,7 +174,19 @@ fn decide_one<G: Group>(
     }
 }
 
-fn refused<E, F>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Verdict<F> {
+fn encoded<G: Group>(group: &G, effects: Effects<G::Fact>) -> Follows {
+    Follows {
+        facts: (effects.facts.iter())
+            .map(|fact| group.encode(fact))
+            .collect(),
+        tasks: effects.tasks,
+        timers: effects.timers,
+        cancelled_timers: effects.cancelled_timers,
+        set_aside: effects.set_aside,
+    }
+}
+
+fn refused<E>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Verdict {
     let key = input
         .item
         .as_record()
@@ -188,7 +224,7 @@ fn refused<E, F>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> 
 }
 
 /// The verdict on an input that the database refuses by itself.
-pub(crate) fn refused_by_store<F>(why: &str) -> Verdict<F> {
+pub(crate) fn refused_by_store(why: &str) -> Verdict {
     Verdict::SetAside {
         reason: "store_refused",
         detail: why.to_owned(),

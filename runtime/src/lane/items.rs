@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     bookkeeping::rows::{DeadLetter, Parked, TaskRow},
+    dead_letter,
     group::Group,
     record::Record,
     refusal::Refusal,
@@ -17,8 +18,17 @@ pub(crate) enum Origin {
     Record(Arc<Record>),
     Answer(Box<TaskRow>, Answer),
     Timer(Timer),
-    Redrive(Box<DeadLetter>, Arc<Record>),
+    Redrive(Box<DeadLetter>, Again),
     Unparked(Arc<Record>),
+}
+
+/// What a dead letter holds, to be applied again.
+#[derive(Debug, Clone)]
+pub(crate) enum Again {
+    Record(Arc<Record>),
+    Timer(Timer),
+    /// Nothing that could be: it comes back.
+    Nothing,
 }
 
 /// An input of a batch.
@@ -50,12 +60,16 @@ impl Item {
         }
     }
 
-    pub(crate) fn redrive(letter: DeadLetter) -> Option<Self> {
-        let record = Arc::new(letter.record()?);
-        Some(Self {
+    /// A dead letter that is not the answer of a task: those are asked for again.
+    pub(crate) fn redrive(letter: DeadLetter) -> Self {
+        let again = match letter.record() {
+            Some(record) => Again::Record(Arc::new(record)),
+            None => dead_letter::timer_of(&letter).map_or(Again::Nothing, Again::Timer),
+        };
+        Self {
             shard: letter.shard,
-            origin: Origin::Redrive(Box::new(letter), record),
-        })
+            origin: Origin::Redrive(Box::new(letter), again),
+        }
     }
 
     pub(crate) fn unparked(parked: Parked) -> Self {
@@ -68,10 +82,10 @@ impl Item {
     /// The record behind the input, if there is one.
     pub(crate) fn as_record(&self) -> Option<&Record> {
         match &self.origin {
-            Origin::Record(record) | Origin::Redrive(_, record) | Origin::Unparked(record) => {
-                Some(record)
-            }
-            Origin::Answer(..) | Origin::Timer(_) => None,
+            Origin::Record(record)
+            | Origin::Redrive(_, Again::Record(record))
+            | Origin::Unparked(record) => Some(record),
+            Origin::Answer(..) | Origin::Timer(_) | Origin::Redrive(..) => None,
         }
     }
 
@@ -83,13 +97,16 @@ impl Item {
     /// The trace that it belongs to.
     pub(crate) fn traceparent(&self) -> Option<String> {
         match &self.origin {
-            Origin::Answer(row, _) => row.traceparent.clone(),
-            Origin::Timer(timer) => timer.traceparent.clone(),
+            Origin::Answer(row, _) => {
+                row.traceparent.clone()
+            }
+            Origin::Timer(timer) | Origin::Redrive(_, Again::Timer(timer)) => {
+                timer.traceparent.clone()
+            }
             _ => {
-                let header = self
-                    .as_record()
-                    .and_then(|record| record.headers.text("traceparent"));
-                header.filter(|value| value.len() <= 64).map(str::to_owned)
+                let headers = &self.as_record()?.headers;
+                let header = headers.text("traceparent")?;
+                is_traceparent(header).then(|| header.to_owned())
             }
         }
     }
@@ -97,11 +114,62 @@ impl Item {
     /// Reads the input.
     pub(crate) fn decode<G: Group>(&self, group: &G) -> Result<G::Event, Refusal> {
         match &self.origin {
-            Origin::Record(record) | Origin::Redrive(_, record) | Origin::Unparked(record) => {
-                group.decode(record)
+            Origin::Record(record)
+            | Origin::Redrive(_, Again::Record(record))
+            | Origin::Unparked(record) => group.decode(record),
+            Origin::Answer(row, answer) => {
+                group.answered(&row.task(), answer)
             }
-            Origin::Answer(row, answer) => group.answered(&row.task(), answer),
-            Origin::Timer(timer) => group.due(timer),
+            Origin::Timer(timer) | Origin::Redrive(_, Again::Timer(timer)) => group.due(timer),
+            Origin::Redrive(_, Again::Nothing) => Err(Refusal::decode(
+                "not_redrivable",
+                "neither a record nor a timer",
+            )),
+        }
+    }
+}
+
+/// Whether it is a W3C trace context: what a foreign producer writes there goes into text columns
+/// and on into our own events.
+fn is_traceparent(text: &str) -> bool {
+    let hex = |part: &str, digits: usize| {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        part.len() == digits && part.bytes().all(is_digit)
+    };
+    let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+    let parts: Vec<&str> = text.split('-').collect();
+    let [version, trace, span, flags] = parts.as_slice() else {
+        return false;
+    };
+    hex(version, 2)
+        && *version != "ff"
+        && hex(trace, 32)
+        && !is_zero(trace)
+        && hex(span, 16)
+        && !is_zero(span)
+        && hex(flags, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_trace_context_is_passed_on() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(is_traceparent(good));
+        for bad in [
+            "",
+            "00",
+            "\0",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473\0-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert!(!is_traceparent(bad), "{bad:?}");
         }
     }
 }

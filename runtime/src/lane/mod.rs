@@ -91,6 +91,7 @@ pub(crate) struct Lane<G, W> {
     number: usize,
     shared: Arc<Shared<G>>,
     intake: Arc<Intake>,
+    control: mpsc::UnboundedReceiver<Control>,
     /// Per shard, the ticket under which it was taken.
     tickets: BTreeMap<i32, u64>,
     shards: BTreeMap<i32, Shard>,
@@ -111,6 +112,7 @@ pub(crate) struct Lane<G, W> {
     failures: u32,
     blocked_until: Option<Instant>,
     halted: bool,
+    awaits_acknowledgement: bool,
     next_tick: Instant,
     next_prune: Instant,
     first_waiting: Option<Instant>,
@@ -121,15 +123,21 @@ impl<G: Group, W: Worker> Lane<G, W> {
         number: usize,
         shared: Arc<Shared<G>>,
         intake: Arc<Intake>,
+        control: mpsc::UnboundedReceiver<Control>,
         worker: Arc<W>,
     ) -> Self {
         let config = &shared.config;
-        let concurrency = config.task_concurrency;
         Self {
             number,
-            performer: Performer::new(worker, Arc::clone(&intake), concurrency, config.backoff),
+            performer: Performer::new(
+                worker,
+                Arc::clone(&intake),
+                (config.task_concurrency, config.attempt_timeout),
+                config.backoff,
+            ),
             tally: Tally::new(config.dead_letter_window, config.dead_letter_share_max),
             intake,
+            control,
             tickets: BTreeMap::new(),
             shards: BTreeMap::new(),
             pending: VecDeque::new(),
@@ -141,6 +149,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             failures: 0,
             blocked_until: None,
             halted: false,
+            awaits_acknowledgement: false,
             next_tick: Instant::now(),
             next_prune: Instant::now() + Duration::from_secs(60),
             first_waiting: None,
@@ -149,16 +158,15 @@ impl<G: Group, W: Worker> Lane<G, W> {
     }
 
     /// Runs until the control channel is closed.
-    pub(crate) async fn run(mut self, mut control: mpsc::UnboundedReceiver<Control>) {
+    pub(crate) async fn run(mut self) {
         loop {
+            self.beat(false);
             let wait = self.turn().await;
             let blocked = self.blocked_until.is_some() || self.halted;
-            self.shared
-                .status
-                .lane_turned(self.number, blocked || self.shards.is_empty());
+            self.beat(blocked || self.shards.is_empty());
             tokio::select! {
                 biased;
-                told = control.recv() => match told {
+                told = self.control.recv() => match told {
                     Some(told) => self.obey(told).await,
                     None => break,
                 },
@@ -166,6 +174,16 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// Says that the lane moves, and whether it waits for something from now on.
+    fn beat(&self, waits: bool) {
+        self.shared.status.lane_turned(self.number, waits);
+    }
+
+    /// Whether something was said that is not obeyed yet.
+    fn is_told(&self) -> bool {
+        !self.control.is_empty()
     }
 
     async fn obey(&mut self, told: Control) {
@@ -195,11 +213,13 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 self.release(&shards, deadline).await;
                 drop(released);
             }
-            Control::Resume => {
-                self.tally.clear();
+            Control::Resume if self.halted => {
+                self.tally.let_pass();
                 self.halted = false;
                 self.declare(None);
             }
+            // The limit holds on for a lane that has not broken it.
+            Control::Resume => {}
         }
     }
 
@@ -214,6 +234,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
             }
             self.blocked_until = None;
         }
+        if self.must_read_again {
+            self.beat(true);
+        }
         if self.must_read_again && !self.read_again().await {
             return Duration::ZERO;
         }
@@ -222,7 +245,10 @@ impl<G: Group, W: Worker> Lane<G, W> {
             return self.shared.config.tick;
         }
         if Instant::now() >= self.next_tick {
+            // Its statements are the database's to answer; each has a limit of its own.
+            self.beat(true);
             self.tick().await;
+            self.beat(false);
         }
         self.performer.start(&mut self.shards, now());
         if self.halted {
@@ -302,7 +328,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             .values()
             .filter_map(|shard| shard.tasks.next_due())
             .min();
-        if let Some(due) = due.filter(|_| self.performer.has_room()) {
+        if let Some(due) = due.filter(|_| self.performer.takes_more()) {
             let due = due.max(self.performer.closed_until().unwrap_or(due));
             let micros = u64::try_from(due - now()).unwrap_or(0).max(1_000);
             wait = wait.min(Duration::from_micros(micros));

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::breaker::Breaker;
 use crate::{
@@ -32,13 +33,14 @@ pub(crate) struct Performer<W> {
     performing: HashSet<String>,
     breaker: Breaker,
     concurrency: usize,
+    attempt_timeout: Duration,
 }
 
 impl<W: Worker> Performer<W> {
     pub(crate) fn new(
         worker: Arc<W>,
         intake: Arc<Intake>,
-        concurrency: usize,
+        (concurrency, attempt_timeout): (usize, Duration),
         backoff: (Duration, Duration),
     ) -> Self {
         Self {
@@ -49,6 +51,7 @@ impl<W: Worker> Performer<W> {
             performing: HashSet::new(),
             breaker: Breaker::new(backoff),
             concurrency,
+            attempt_timeout,
         }
     }
 
@@ -77,15 +80,18 @@ impl<W: Worker> Performer<W> {
         let worker = Arc::clone(&self.worker);
         let intake = Arc::clone(&self.intake);
         let collected = Arc::clone(&self.ended);
+        let limit = self.attempt_timeout;
         self.running.spawn(async move {
             let task = row.task();
-            // A panic of the worker is an attempt without an answer, not the end of the lane.
-            let attempt = tokio::spawn(async move { worker.perform(&task).await }).await;
-            let attempt = attempt.unwrap_or_else(|error| Attempt::Retry {
-                reason: format!("the worker panicked: {error}"),
-                after: None,
-                dependency_failed: false,
-            });
+            // A panic of the worker is an attempt without an answer, not the end of the lane; and
+            // an attempt ends with the one who waits for it.
+            let perform = tokio::spawn(async move { worker.perform(&task).await });
+            let attempt = tokio::time::timeout(limit, AbortOnDropHandle::new(perform)).await;
+            let attempt = match attempt {
+                Ok(Ok(attempt)) => attempt,
+                Ok(Err(error)) => unanswered(format!("the worker panicked: {error}"), false),
+                Err(_) => unanswered(format!("no outcome within {limit:?}"), true),
+            };
             let ended = Ended { row, attempt };
             collected
                 .lock()
@@ -116,9 +122,10 @@ impl<W: Worker> Performer<W> {
         self.breaker.open_until()
     }
 
-    /// Whether attempts may be started now.
-    pub(crate) fn has_room(&self) -> bool {
-        self.running.len() < self.concurrency
+    /// Whether attempts may be started once they are due: while one tries the dependency, the
+    /// others wait for its outcome and not for a time.
+    pub(crate) fn takes_more(&self) -> bool {
+        self.running.len() < self.concurrency && !self.breaker.is_probing()
     }
 
     /// Ends all attempts: their tasks stay unanswered, and are tried again by the next owner under
@@ -131,5 +138,96 @@ impl<W: Worker> Performer<W> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+    }
+}
+
+fn unanswered(reason: String, dependency_failed: bool) -> Attempt {
+    Attempt::Retry {
+        reason,
+        after: None,
+        dependency_failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+    use crate::{bookkeeping::task_queue::TaskQueue, task::Task};
+
+    /// Never answers; counts the attempts that are under way.
+    #[derive(Default)]
+    struct Silent {
+        under_way: Arc<AtomicUsize>,
+    }
+
+    struct UnderWay(Arc<AtomicUsize>);
+
+    impl Drop for UnderWay {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Worker for Silent {
+        async fn perform(&self, _: &Task) -> Attempt {
+            self.under_way.fetch_add(1, Ordering::SeqCst);
+            let _ends = UnderWay(Arc::clone(&self.under_way));
+            future::pending().await
+        }
+    }
+
+    fn performer(limit: Duration) -> (Performer<Silent>, Arc<AtomicUsize>) {
+        let worker = Silent::default();
+        let under_way = Arc::clone(&worker.under_way);
+        let intake = Arc::new(Intake::new(1, 1));
+        let backoff = (Duration::from_millis(1), Duration::from_millis(1));
+        let performer = Performer::new(Arc::new(worker), intake, (1, limit), backoff);
+        (performer, under_way)
+    }
+
+    fn started(performer: &mut Performer<Silent>) {
+        let mut tasks = TaskQueue::default();
+        tasks.loaded(vec![TaskRow::waiting("t", "k", 1)], false);
+        let mut shards = BTreeMap::from([(0, Shard::with_tasks(0, tasks))]);
+        performer.start(&mut shards, 1);
+    }
+
+    async fn until(holds: impl Fn() -> bool) {
+        let patience = Duration::from_secs(30);
+        let waited = tokio::time::timeout(patience, async {
+            while !holds() {
+                tokio::task::yield_now().await;
+            }
+        });
+        waited.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_never_ends_gives_its_place_back() {
+        let (mut performer, under_way) = performer(Duration::from_millis(20));
+        started(&mut performer);
+        assert!(!performer.takes_more());
+        let ended = Arc::clone(&performer.ended);
+        until(|| !ended.lock().unwrap().is_empty()).await;
+        let ended = performer.take_ended(2);
+        assert!(matches!(
+            &ended[0].attempt,
+            Attempt::Retry { dependency_failed: true, reason, .. } if reason.contains("20ms")
+        ));
+        until(|| under_way.load(Ordering::SeqCst) == 0).await;
+    }
+
+    #[tokio::test]
+    async fn abandoned_attempts_end() {
+        let (mut performer, under_way) = performer(Duration::from_secs(3600));
+        started(&mut performer);
+        until(|| under_way.load(Ordering::SeqCst) == 1).await;
+        performer.abandon();
+        until(|| under_way.load(Ordering::SeqCst) == 0).await;
     }
 }

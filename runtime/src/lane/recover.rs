@@ -93,6 +93,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
             _ => true,
         };
         self.answers.retain(known);
+        // An attempt of before says nothing of a task that is answered by now.
+        self.retried
+            .retain(|_, row| row.shard != number || shard.tasks.get(row.sequence).is_some());
         self.report_shard(&shard);
         self.shards.insert(number, shard);
     }
@@ -153,6 +156,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
             self.must_read_again = false;
             self.blocked_until = None;
             self.failures = 0;
+            // The records over which it halted are another member's, to be judged there.
+            self.halted = false;
         } else {
             self.drop_written();
         }

@@ -28,7 +28,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 .map(|polled| polled.record.bytes())
                 .sum::<usize>()
                 >= config.batch_bytes_max;
-        is_full || since.elapsed() >= config.batch_linger
+        // What a tick has found waits for nothing: more of it may be behind.
+        is_full || !self.found.is_empty() || since.elapsed() >= config.batch_linger
     }
 
     /// Moves records from the intake, as many as a batch takes; those of shards that are not this
@@ -42,7 +43,11 @@ impl<G: Group, W: Worker> Lane<G, W> {
             .sum();
         if unacknowledged >= config.unacknowledged_max {
             self.declare(Some("kafka to acknowledge published events"));
+            self.awaits_acknowledgement = true;
             return;
+        }
+        if std::mem::take(&mut self.awaits_acknowledgement) {
+            self.declare(None);
         }
         let room = config.batch_records_max.saturating_sub(self.pending.len());
         if room == 0 {
@@ -82,10 +87,15 @@ impl<G: Group, W: Worker> Lane<G, W> {
     pub(super) async fn write(&mut self, items: Vec<Item>) {
         let mut parts = vec![items];
         while let Some(items) = parts.pop() {
+            if self.is_told() {
+                // Being told to let go does not wait until the one input is found among hundreds.
+                self.keep_answers(items.into_iter().chain(parts.into_iter().flatten()));
+                return;
+            }
             match self.batch(items.clone(), None).await {
                 Ok(committed) => {
-                    let later = self.settle(committed);
-                    if later {
+                    if self.settle(committed) {
+                        self.keep_answers(parts.into_iter().flatten());
                         return;
                     }
                 }
@@ -98,12 +108,13 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 }
                 Err(BatchError::Store(StoreError::Refused(why))) => {
                     // It is refused by itself: set aside with what the database said.
-                    match self.batch(items, Some(&why)).await {
+                    match self.batch(items.clone(), Some(&why)).await {
                         Ok(committed) => {
                             self.settle(committed);
                         }
                         Err(error) => {
-                            self.failed(&error, parts.into_iter().flatten());
+                            let rest = parts.into_iter().flatten();
+                            self.failed(&error, items.into_iter().chain(rest));
                             return;
                         }
                     }
@@ -124,7 +135,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let shared = std::sync::Arc::clone(&self.shared);
         let tally = self.tally.clone();
         let allowed = move |records, set_aside| !tally.would_exceed(records, set_aside);
-        let started = Instant::now();
+        let (started, number) = (Instant::now(), self.number);
         let batch = Batch {
             group: &shared.group,
             store: shared.store.as_ref(),
@@ -143,6 +154,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 .collect(),
             allowed: &allowed,
             refused,
+            beat: &|waits| shared.status.lane_turned(number, waits),
         };
         let inputs = items.len();
         let committed = batch.run(items).await;
@@ -203,10 +215,15 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
     }
 
+    /// Records stay pending and everything else is found again in the database; answers are known
+    /// here alone.
+    fn keep_answers(&mut self, items: impl Iterator<Item = Item>) {
+        self.answers.extend(items.filter(Item::is_answer));
+    }
+
     /// Nothing of the batch was written, or it is not known: put back what is not in the database.
     fn failed(&mut self, error: &BatchError, items: impl Iterator<Item = Item>) {
-        let answers = items.filter(Item::is_answer);
-        self.answers.extend(answers);
+        self.keep_answers(items);
         match error {
             BatchError::Fenced => {
                 self.shared.metrics.fenced();

@@ -34,11 +34,15 @@ struct Looked {
 impl<G: Group, W: Worker> Lane<G, W> {
     /// Looks, and stores what is ahead of the database.
     pub(super) async fn tick(&mut self) {
+        if !self.found.is_empty() {
+            // They are written at once, and what is behind them is looked for straight after.
+            return;
+        }
         self.next_tick = Instant::now() + self.shared.config.tick;
         for shard in self.shards.values() {
             self.report_shard(shard);
         }
-        if !self.found.is_empty() || self.halted {
+        if self.halted {
             return;
         }
         let behind: Vec<(i32, i64)> = (self.shards.values())
@@ -88,7 +92,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 .map(|timer| Item::timer(timer.into())),
         );
         self.found
-            .extend(looked.redrives.into_iter().filter_map(Item::redrive));
+            .extend(looked.redrives.into_iter().map(Item::redrive));
         if is_full {
             self.next_tick = Instant::now();
         }
@@ -155,7 +159,11 @@ impl<G: Group, W: Worker> Lane<G, W> {
             return;
         }
         match attempt {
-            Attempt::Answered(answer) => self.answers.push_back(Item::answer(row, answer)),
+            Attempt::Answered(answer) => {
+                shard.tasks.hold(row.sequence);
+                self.retried.remove(&row.task_id);
+                self.answers.push_back(Item::answer(row, answer));
+            }
             Attempt::Retry {
                 reason,
                 after: at_least,

@@ -58,11 +58,23 @@ pub(crate) struct Cluster {
 
 pub(crate) struct Running {
     pub(crate) status: Arc<Status>,
+    resumed: Arc<tokio::sync::Notify>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<Result<(), runtime::RunError>>,
 }
 
 impl Running {
+    /// Whether it has paused over too many dead letters.
+    pub(crate) fn waits_for_operator(&self) -> bool {
+        let waiting = self.status.report().waiting;
+        waiting.values().any(|(why, _)| why.contains("operator"))
+    }
+
+    /// What `POST /resume` does.
+    pub(crate) fn resume(&self) {
+        self.resumed.notify_one();
+    }
+
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
@@ -126,11 +138,16 @@ impl Cluster {
             attempts: Arc::clone(&self.attempts),
         };
         let service = Service::new(group, worker, Arc::clone(&self.store), config);
-        let status = service.status();
+        let (status, resumed) = (service.status(), service.resumed());
         let stop = CancellationToken::new();
         let shutdown = stop.clone().cancelled_owned();
         let task = tokio::spawn(service.run(shutdown));
-        Running { status, stop, task }
+        Running {
+            status,
+            resumed,
+            stop,
+            task,
+        }
     }
 
     pub(crate) fn produce(&self, records: impl IntoIterator<Item = (String, String)>) {
@@ -215,6 +232,12 @@ impl Cluster {
             readers::of_topic(&bootstrap, &BTreeMap::new(), &topic, &groups, timeout)
         };
         tokio::task::spawn_blocking(ask).await.unwrap().unwrap()
+    }
+
+    /// How often redriven dead letters have come back.
+    pub(crate) async fn redrives(&self) -> i64 {
+        self.number("SELECT COALESCE(SUM(redrives), 0) FROM dead_letters")
+            .await
     }
 
     pub(crate) async fn take_all_shards(&self, owner: &str) {

@@ -79,8 +79,6 @@ struct Choice {
     take: Vec<Letter>,
     /// Came back too often.
     looped: Vec<Letter>,
-    /// Timers: there is no record to be read again, and nobody to be asked.
-    no_record: Vec<Letter>,
 }
 
 /// What became of those that were marked.
@@ -117,7 +115,6 @@ pub(super) async fn run(
             "dry_run": !asked.yes,
             "chosen": all(&choice.take),
             "left_after_too_many_redrives": all(&choice.looped),
-            "left_without_a_record": all(&choice.no_record),
             "marked": marked,
             "became": became,
         }))?;
@@ -167,9 +164,7 @@ async fn by_id(store: &dyn Store, ids: &[String]) -> Result<Vec<Letter>, StoreEr
 fn choose(letters: Vec<Letter>, redrives_max: i64) -> Choice {
     let mut choice = Choice::default();
     for letter in letters {
-        if !letter.can_be_redriven() {
-            choice.no_record.push(letter);
-        } else if letter.redrives >= redrives_max {
+        if letter.redrives >= redrives_max {
             choice.looped.push(letter);
         } else {
             choice.take.push(letter);
@@ -244,12 +239,6 @@ fn as_text(asked: &Arguments, choice: &Choice, marked: u64, redrives_max: i64) -
         let count = choice.looped.len();
         text.push_str(&format!(
             "{count} left: redriven {redrives_max} times (consumer.redrives_max) and came back\n"
-        ));
-    }
-    if !choice.no_record.is_empty() {
-        let count = choice.no_record.len();
-        text.push_str(&format!(
-            "{count} left: timers, without a record to read again\n"
         ));
     }
     text

@@ -181,12 +181,6 @@ impl Filters {
 }
 
 impl Letter {
-    /// Whether it can be given to its group again: a record is read again, and an answer asked for
-    /// again. A timer has neither.
-    pub(super) fn can_be_redriven(&self) -> bool {
-        !self.topic.is_empty() || self.dead_letter_id.starts_with("task:")
-    }
-
     /// Its key as text, with nothing in it that a terminal would obey.
     pub(super) fn key_text(&self) -> String {
         let key = self.record_key.as_deref().unwrap_or_default();

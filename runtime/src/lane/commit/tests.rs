@@ -124,6 +124,7 @@ async fn batch(store: &dyn Store, shards: &BTreeMap<i32, Shard>) -> Result<Commi
         watermarks: vec![],
         allowed: &|_, _| true,
         refused: None,
+        beat: &|_| {},
     };
     batch.run(vec![timer()]).await
 }
