@@ -63,6 +63,9 @@ pub struct Config {
     pub attempt_timeout: Duration,
     /// How often timers, redrives and unparked records are looked for.
     pub tick: Duration,
+    /// How long the timers of a shard wait for a partition of which nothing comes although its end
+    /// is not reached, or is not told.
+    pub timer_patience: Duration,
     /// The first and the longest back-off after a failure of the database or of a task.
     pub backoff: (Duration, Duration),
     /// How long published journal entries are kept for the auditor.
@@ -100,6 +103,7 @@ impl Config {
             task_concurrency: 64,
             attempt_timeout: Duration::from_secs(120),
             tick: Duration::from_millis(500),
+            timer_patience: Duration::from_secs(300),
             backoff: (Duration::from_millis(100), Duration::from_secs(10)),
             journal_retention: Duration::from_secs(7 * 24 * 3600),
             commit_interval: Duration::from_secs(5),

@@ -71,7 +71,7 @@ pub(crate) fn of(
             };
             return letter;
         }
-        Origin::Record(_) | Origin::Unparked(_) => {}
+        Origin::Record(_) | Origin::Unparked(..) => {}
     }
     if let Some(record) = item.as_record() {
         letter.dead_letter_id = record.at.to_string();

@@ -4,7 +4,9 @@
 //! It does what the consumer does around `decide` and nothing else: shows it only the rows that
 //! `touches` and `touches_after` named, takes back what a refused event changed, and keeps the rows
 //! from one event to the next. Whoever drives it decides when facts are delivered, tasks answered and timers due, and
-//! so can put them in any order.
+//! so can put them in any order. The consumer promises less disorder: it fires a timer only after
+//! everything that was in the topics when it became due. A driver that means to show what a group
+//! does in operation keeps to that; one that looks for what a group survives need not.
 
 use crate::{
     group::{Decision, Effects, Group, Timestamp},

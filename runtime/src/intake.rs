@@ -60,8 +60,9 @@ impl Intake {
         self.wake.notify_one();
     }
 
-    /// Moves up to so many records and bytes, at least one record, to the end of `batch`.
-    pub(crate) fn take(&self, batch: &mut VecDeque<Polled>, records: usize, bytes: usize) {
+    /// Moves up to so many records and bytes, at least one record, to the end of `batch`; whether
+    /// nothing is left behind them.
+    pub(crate) fn take(&self, batch: &mut VecDeque<Polled>, records: usize, bytes: usize) -> bool {
         let mut held = self.lock();
         let (mut taken_records, mut taken_bytes) = (0, 0);
         while taken_records < records && taken_bytes < bytes {
@@ -72,6 +73,7 @@ impl Intake {
             taken_bytes += polled.record.bytes();
             batch.push_back(polled);
         }
+        held.queue.is_empty()
     }
 
     /// Records that were taken are finished: written, or dropped.
@@ -145,7 +147,7 @@ mod tests {
         let intake = Intake::new(2, 1_000);
         intake.push_all(&mut vec![polled(0, 10), polled(1, 10)]);
         let mut batch = VecDeque::new();
-        intake.take(&mut batch, 10, 1_000);
+        assert!(intake.take(&mut batch, 10, 1_000));
         assert_eq!(batch.len(), 2);
         assert!(intake.is_full());
         intake.finished(2, 20);
@@ -164,7 +166,7 @@ mod tests {
         let intake = Intake::new(10, 10);
         intake.push_all(&mut vec![polled(0, 50), polled(1, 1)]);
         let mut batch = VecDeque::new();
-        intake.take(&mut batch, 10, 10);
+        assert!(!intake.take(&mut batch, 10, 10));
         assert_eq!(batch.len(), 1);
     }
 }

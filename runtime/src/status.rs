@@ -45,6 +45,9 @@ pub struct ShardStatus {
     pub oldest_task_at: Option<i64>,
     /// Keys that wait for a newer reader.
     pub parked_keys: usize,
+    /// When the oldest timer was due that waits until what was in the topics by then is read,
+    /// microseconds.
+    pub timer_held_since: Option<i64>,
 }
 
 /// What `/status` answers.

@@ -12,7 +12,10 @@ pub(crate) struct ParkedKeys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Waiting {
     records: usize,
+    /// What the last of them need.
     min_reader: u32,
+    /// What the first of them may be content with.
+    lowest: u32,
 }
 
 impl ParkedKeys {
@@ -21,9 +24,11 @@ impl ParkedKeys {
         let waiting = self.keys.entry(key.to_vec()).or_insert(Waiting {
             records: 0,
             min_reader: 0,
+            lowest: min_reader,
         });
         waiting.records += 1;
         waiting.min_reader = waiting.min_reader.max(min_reader);
+        waiting.lowest = waiting.lowest.min(min_reader);
     }
 
     /// A record of a key was read after all.
@@ -59,7 +64,7 @@ impl ParkedKeys {
     pub(crate) fn any_readable(&self, reader_version: u32) -> bool {
         self.keys
             .values()
-            .any(|waiting| waiting.min_reader <= reader_version)
+            .any(|waiting| waiting.lowest <= reader_version)
     }
 }
 
@@ -77,6 +82,15 @@ mod tests {
         assert_eq!(keys.waits_for(b"a"), Some(3));
         keys.unpark(b"a");
         assert!(keys.is_empty());
+    }
+
+    #[test]
+    fn the_first_of_a_key_can_be_read_before_the_last() {
+        let mut keys = ParkedKeys::default();
+        keys.park(b"a", 3);
+        keys.park(b"a", 4);
+        assert!(keys.any_readable(3));
+        assert_eq!(keys.waits_for(b"a"), Some(4));
     }
 
     #[test]

@@ -111,7 +111,8 @@ pub(crate) static RETRIED: LazyLock<Statement> = LazyLock::new(|| {
     )
 });
 
-/// Timers that are due, at most `limit` per shard. Parameters: shard, now, limit. Returns the
+/// Timers that are due, at most `limit` per shard; not those of a key of which a record is parked,
+/// for what it says may be what they wait for. Parameters: shard, now, limit. Returns the
 /// timers' columns.
 pub(crate) static DUE_TIMERS: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "timer_id, shard, timer_key, kind, due_at, causation_id, traceparent";
@@ -120,10 +121,15 @@ pub(crate) static DUE_TIMERS: LazyLock<Statement> = LazyLock::new(|| {
             "SELECT t.* FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) \
                AS w(of_shard, now_at, most) \
              CROSS JOIN LATERAL (SELECT {columns} FROM timers \
-               WHERE shard = of_shard AND due_at <= now_at ORDER BY due_at LIMIT most) t"
+               WHERE shard = of_shard AND due_at <= now_at \
+               AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.shard = of_shard \
+                 AND p.record_key = convert_to(timer_key, 'UTF8')) \
+               ORDER BY due_at LIMIT most) t"
         ),
         format!(
             "SELECT {columns} FROM timers WHERE shard = ?1 AND due_at <= ?2 \
+             AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.shard = ?1 \
+               AND p.record_key = CAST(timer_key AS blob)) \
              ORDER BY due_at LIMIT ?3"
         ),
     )
@@ -175,6 +181,18 @@ pub(crate) static READABLE: LazyLock<Statement> = LazyLock::new(|| {
             "SELECT {columns} FROM parked WHERE shard = ?1 AND min_reader <= ?2 \
              ORDER BY sequence LIMIT ?3"
         ),
+    )
+});
+
+/// Makes all parked records of a key wait for a reader version: one of them was read and has to wait
+/// for it, so those behind it do. Parameters: shard, key, reader version.
+pub(crate) static RAISE_PARKED: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE parked SET min_reader = GREATEST(parked.min_reader, raised.min_reader) \
+         FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[]) \
+           AS raised(shard, record_key, min_reader) \
+         WHERE parked.shard = raised.shard AND parked.record_key = raised.record_key",
+        "UPDATE parked SET min_reader = max(min_reader, ?3) WHERE shard = ?1 AND record_key = ?2",
     )
 });
 

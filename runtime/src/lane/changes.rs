@@ -29,6 +29,8 @@ pub(crate) struct Changes {
     pub(crate) timers: BTreeMap<String, Option<TimerRow>>,
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) parked: Vec<Parked>,
+    /// Keys of which a parked record was read and needs a newer reader still.
+    pub(crate) parked_again: BTreeMap<(i32, Vec<u8>), u32>,
     pub(crate) unparked: Vec<(String, i32, i64)>,
     pub(crate) positions: BTreeMap<(String, i32), Position>,
     pub(crate) next_sequences: BTreeMap<i32, i64>,
@@ -104,7 +106,14 @@ impl Changes {
             }
             Verdict::Parked { min_reader } => {
                 if let Some(record) = item.as_record() {
-                    let sequence = self.next_sequence(item.shard, around);
+                    let sequence = match item.origin {
+                        Origin::Unparked(_, sequence) => {
+                            let key = record.key.clone().unwrap_or_default();
+                            self.parked_again.insert((item.shard, key), min_reader);
+                            sequence
+                        }
+                        _ => self.next_sequence(item.shard, around),
+                    };
                     self.parked
                         .push(parked(record, item.shard, min_reader, sequence, around.now));
                 }
@@ -191,7 +200,7 @@ impl Changes {
                 letter.state = "redriven".to_owned();
                 self.dead_letters.push(letter);
             }
-            Origin::Unparked(record) => {
+            Origin::Unparked(record, _) => {
                 if fate != Fate::Parked {
                     let at = &record.at;
                     self.unparked

@@ -85,10 +85,7 @@ impl<G: Group> Batch<'_, G> {
         (self.beat)(false);
         let verdicts = match self.refused {
             None => decide::decide_all(self.group, &mut rows, &inputs, &mut parked, &self.around),
-            Some(why) => inputs
-                .iter()
-                .map(|_| decide::refused_by_store(why))
-                .collect(),
+            Some(why) => decide::refused_by_store(why, &inputs, &mut parked),
         };
         let mut changes = Changes::of(&inputs, verdicts, &self.around);
         if changes.set_aside > 0 && !(self.allowed)(changes.records, changes.set_aside) {
@@ -231,6 +228,15 @@ async fn write_changes(
     )
     .await?;
     write(transaction, &Parked::TABLE.upsert(), changes.parked.iter()).await?;
+    if !changes.parked_again.is_empty() {
+        let again = || changes.parked_again.iter();
+        let cells = vec![
+            Cells::longs(again().map(|((shard, _), _)| i64::from(*shard))),
+            Cells::Bytes(again().map(|((_, key), _)| Some(key.clone())).collect()),
+            Cells::longs(again().map(|(_, min_reader)| i64::from(*min_reader))),
+        ];
+        (transaction.execute(&statements::RAISE_PARKED, cells)).await?;
+    }
     if !changes.unparked.is_empty() {
         let cells = vec![
             Cells::texts(changes.unparked.iter().map(|one| one.0.as_str())),

@@ -100,6 +100,7 @@ pub(crate) fn decide_all<G: Group>(
     around: &Surroundings<'_>,
 ) -> Vec<Verdict> {
     let mut stopped = BTreeSet::new();
+    let mut parked_again = BTreeSet::new();
     let mut verdicts = Vec::with_capacity(inputs.len());
     for input in inputs {
         let shard = input.item.shard;
@@ -112,7 +113,18 @@ pub(crate) fn decide_all<G: Group>(
             Verdict::Left
         } else {
             let parked = parked.entry(shard).or_default();
-            decide_one(group, rows, input, parked, around.now)
+            let key = match &input.item.origin {
+                Origin::Unparked(record, _) => Some((shard, record.key.clone())),
+                _ => None,
+            };
+            let verdict = match &key {
+                Some(key) if parked_again.contains(key) => park_behind(input, parked),
+                _ => decide_one(group, rows, input, parked, around.now),
+            };
+            if let (Some(key), Verdict::Parked { .. }) = (key, &verdict) {
+                parked_again.insert(key);
+            }
+            verdict
         };
         if matches!(verdict, Verdict::Later { .. }) {
             stopped.insert(shard);
@@ -125,6 +137,14 @@ pub(crate) fn decide_all<G: Group>(
 /// Whether a dead letter has been redriven and has come back as often as it may.
 fn is_looping(origin: &Origin, redrives_max: i64) -> bool {
     matches!(origin, Origin::Redrive(letter, _) if letter.redrives >= redrives_max)
+}
+
+/// A record before it on its key was read and has to wait for a newer reader still.
+fn park_behind<E>(input: &Read<E>, parked: &mut ParkedKeys) -> Verdict {
+    let record = input.item.as_record();
+    let key = record.and_then(|record| record.key.as_deref());
+    let min_reader = parked.waits_for(key.unwrap_or_default()).unwrap_or(0);
+    Verdict::Parked { min_reader }
 }
 
 fn decide_one<G: Group>(
@@ -153,7 +173,7 @@ fn decide_one<G: Group>(
     }));
     match decided.unwrap_or_else(|_| Err(panicked(Stage::Decide))) {
         Ok((decision, follows)) => {
-            if let Origin::Unparked(record) = &input.item.origin {
+            if let Origin::Unparked(record, _) = &input.item.origin {
                 parked.unpark(record.key.as_deref().unwrap_or_default());
             }
             let (fate, note) = match decision {
@@ -198,7 +218,7 @@ fn refused<E>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Ver
             detail,
             stage,
         } => {
-            if matches!(input.item.origin, Origin::Unparked(_)) {
+            if matches!(input.item.origin, Origin::Unparked(..)) {
                 parked.unpark(key);
             }
             Verdict::SetAside {
@@ -213,7 +233,7 @@ fn refused<E>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Ver
             let min_reader = parked
                 .waits_for(key)
                 .map_or(min_reader, |waits| waits.max(min_reader));
-            if matches!(input.item.origin, Origin::Unparked(_)) {
+            if matches!(input.item.origin, Origin::Unparked(..)) {
                 parked.unpark(key);
             }
             parked.park(key, min_reader);
@@ -223,13 +243,21 @@ fn refused<E>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Ver
     }
 }
 
-/// The verdict on an input that the database refuses by itself.
-pub(crate) fn refused_by_store(why: &str) -> Verdict {
-    Verdict::SetAside {
-        reason: "store_refused",
-        detail: why.to_owned(),
-        stage: Stage::Store,
-    }
+/// The verdicts on inputs that the database refuses by themselves.
+pub(crate) fn refused_by_store<E>(
+    why: &str,
+    inputs: &[Read<E>],
+    parked: &mut BTreeMap<i32, ParkedKeys>,
+) -> Vec<Verdict> {
+    let verdict = |input: &Read<E>| {
+        let refusal = Refusal::Poison {
+            reason: "store_refused",
+            detail: why.to_owned(),
+            stage: Stage::Store,
+        };
+        refused(input, refusal, parked.entry(input.item.shard).or_default())
+    };
+    inputs.iter().map(verdict).collect()
 }
 
 fn panicked(stage: Stage) -> Refusal {

@@ -19,7 +19,8 @@ pub(crate) enum Origin {
     Answer(Box<TaskRow>, Answer),
     Timer(Timer),
     Redrive(Box<DeadLetter>, Again),
-    Unparked(Arc<Record>),
+    /// A record that was parked, and its place in the order in which records were.
+    Unparked(Arc<Record>, i64),
 }
 
 /// What a dead letter holds, to be applied again.
@@ -75,7 +76,7 @@ impl Item {
     pub(crate) fn unparked(parked: Parked) -> Self {
         Self {
             shard: parked.shard,
-            origin: Origin::Unparked(Arc::new(parked.record())),
+            origin: Origin::Unparked(Arc::new(parked.clone().record()), parked.sequence),
         }
     }
 
@@ -84,7 +85,7 @@ impl Item {
         match &self.origin {
             Origin::Record(record)
             | Origin::Redrive(_, Again::Record(record))
-            | Origin::Unparked(record) => Some(record),
+            | Origin::Unparked(record, _) => Some(record),
             Origin::Answer(..) | Origin::Timer(_) | Origin::Redrive(..) => None,
         }
     }
@@ -92,6 +93,11 @@ impl Item {
     /// Whether it is the answer of a task.
     pub(crate) fn is_answer(&self) -> bool {
         matches!(self.origin, Origin::Answer(..))
+    }
+
+    /// Whether it is a timer that is due.
+    pub(crate) fn is_timer(&self) -> bool {
+        matches!(self.origin, Origin::Timer(_))
     }
 
     /// The trace that it belongs to.
@@ -116,7 +122,7 @@ impl Item {
         match &self.origin {
             Origin::Record(record)
             | Origin::Redrive(_, Again::Record(record))
-            | Origin::Unparked(record) => group.decode(record),
+            | Origin::Unparked(record, _) => group.decode(record),
             Origin::Answer(row, answer) => {
                 group.answered(&row.task(), answer)
             }

@@ -4,10 +4,12 @@
 //! messages, acknowledgements and answers are looked at between batches. What a batch changes in
 //! memory it changes after the commit; after an outcome that is not known, everything is read again.
 
+mod backlog;
 mod breaker;
 mod changes;
 mod commit;
 mod decide;
+mod ends;
 mod items;
 mod performer;
 mod recover;
@@ -21,14 +23,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
+use self::{
+    backlog::{Backlog, Look},
+    breaker::micros,
+    performer::Performer,
+};
 pub(crate) use self::{
     breaker::backoff,
     changes::Surroundings,
     items::{Item, Origin},
 };
-use self::{breaker::micros, performer::Performer};
 use crate::{
     bookkeeping::{
         rows::{JournalEntry, TaskRow},
@@ -102,6 +108,13 @@ pub(crate) struct Lane<G, W> {
     answers: VecDeque<Item>,
     /// Inputs that a tick found in the database.
     found: VecDeque<Item>,
+    /// Per shard, what of its topics is known to be read.
+    backlogs: BTreeMap<i32, Backlog>,
+    looking: Option<JoinHandle<Vec<(i32, Look)>>>,
+    next_look: Instant,
+    /// Whether the intake had nothing left since the last tick.
+    has_emptied: bool,
+    last_tick: Instant,
     /// Task rows whose attempts changed, to be written along with the next batch.
     retried: BTreeMap<String, TaskRow>,
     /// Committed events that wait for room in the producer.
@@ -143,6 +156,11 @@ impl<G: Group, W: Worker> Lane<G, W> {
             pending: VecDeque::new(),
             answers: VecDeque::new(),
             found: VecDeque::new(),
+            backlogs: BTreeMap::new(),
+            looking: None,
+            next_look: Instant::now(),
+            has_emptied: false,
+            last_tick: Instant::now(),
             retried: BTreeMap::new(),
             unpublished: VecDeque::new(),
             must_read_again: false,
@@ -199,6 +217,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
                     let (shard, unpublished) = Shard::take(found);
                     self.publish_again(&shard, unpublished);
                     self.report_shard(&shard);
+                    let topics = self.shared.topics.len();
+                    self.backlogs.insert(shard.shard, Backlog::new(topics));
                     self.shards.insert(shard.shard, shard);
                 }
                 self.drop_written();
@@ -274,6 +294,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 shard.outbox.acknowledged(acknowledged.sequence);
             }
         }
+        if self.looking.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.next_tick = Instant::now();
+        }
         let now = now();
         for ended in self.performer.take_ended(now) {
             self.attempt_ended(ended, now);
@@ -345,6 +368,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 tasks: shard.tasks.len(),
                 oldest_task_at: shard.tasks.oldest_created_at(),
                 parked_keys: shard.parked.len(),
+                timer_held_since: (self.backlogs.get(&shard.shard)).and_then(Backlog::held_since),
             },
         );
         for position in shard.positions.values() {
@@ -370,6 +394,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
     fn drop_work(&mut self, number: i32) {
         self.shards.remove(&number);
         self.tickets.remove(&number);
+        self.backlogs.remove(&number);
         self.forget_pending(|polled| polled.record.at.partition == number);
         self.answers.retain(|item| item.shard != number);
         self.found.retain(|item| item.shard != number);

@@ -1,11 +1,12 @@
 //! A round: inputs into a batch, the batch into the database, and what follows from it.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::{
     Lane, LaneEvent,
     changes::Surroundings,
     commit::{self, Batch, BatchError, Committed},
+    ends,
     items::Item,
     now,
 };
@@ -54,9 +55,20 @@ impl<G: Group, W: Worker> Lane<G, W> {
             return;
         }
         let mut taken = VecDeque::new();
-        self.intake.take(&mut taken, room, config.batch_bytes_max);
+        let is_empty = (self.intake).take(&mut taken, room, config.batch_bytes_max);
+        self.has_emptied |= is_empty;
+        let mut noted: Option<(Arc<str>, i32)> = None;
         for polled in taken {
             let at = &polled.record.at;
+            // Records come in runs of one partition.
+            let is_noted = |(topic, shard): &(Arc<str>, i32)| {
+                Arc::ptr_eq(topic, &at.topic) && *shard == at.partition
+            };
+            if !noted.as_ref().is_some_and(is_noted) {
+                let at = (at.topic.as_ref(), at.partition);
+                ends::arrived(&mut self.backlogs, &self.shared.topics, at);
+                noted = Some((Arc::clone(&polled.record.at.topic), at.1));
+            }
             let is_wanted = self.tickets.get(&at.partition) == Some(&polled.ticket)
                 && (self.shards.get(&at.partition))
                     .is_some_and(|shard| shard.wants(&at.topic, at.offset));
@@ -73,12 +85,13 @@ impl<G: Group, W: Worker> Lane<G, W> {
         self.first_waiting = None;
         let mut items: Vec<Item> = Vec::new();
         items.extend(self.answers.drain(..));
-        items.extend(self.found.drain(..));
-        items.extend(
-            self.pending
-                .iter()
-                .map(|polled| Item::record(std::sync::Arc::clone(&polled.record))),
-        );
+        // Timers come last: a deadline does not win against what is already here.
+        let (timers, found): (Vec<Item>, Vec<Item>) =
+            self.found.drain(..).partition(Item::is_timer);
+        items.extend(found);
+        let records = self.pending.iter();
+        items.extend(records.map(|polled| Item::record(Arc::clone(&polled.record))));
+        items.extend(timers);
         self.write(items).await;
     }
 
@@ -132,7 +145,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         items: Vec<Item>,
         refused: Option<&str>,
     ) -> Result<Committed, BatchError> {
-        let shared = std::sync::Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.shared);
         let tally = self.tally.clone();
         let allowed = move |records, set_aside| !tally.would_exceed(records, set_aside);
         let (started, number) = (Instant::now(), self.number);

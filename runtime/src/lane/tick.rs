@@ -39,6 +39,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
             return;
         }
         self.next_tick = Instant::now() + self.shared.config.tick;
+        self.rest();
+        self.settle_backlogs().await;
         for shard in self.shards.values() {
             self.report_shard(shard);
         }
@@ -64,6 +66,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 if !answers.is_empty() {
                     self.reopen(answers).await;
                 }
+                self.look_for_ends();
                 self.flush().await;
                 self.prune().await;
             }
@@ -80,17 +83,13 @@ impl<G: Group, W: Worker> Lane<G, W> {
 
     fn take_looked(&mut self, looked: Looked, behind: &[(i32, i64)]) {
         let full = usize::try_from(FOUND_MAX).unwrap_or(usize::MAX);
-        let is_full = looked.timers.len() >= full
-            || looked.redrives.len() >= full
-            || looked.readable.len() >= full;
+        let timers = self.hold_timers(looked.timers);
+        let is_full =
+            timers.len() >= full || looked.redrives.len() >= full || looked.readable.len() >= full;
         self.found
             .extend(looked.readable.into_iter().map(Item::unparked));
-        self.found.extend(
-            looked
-                .timers
-                .into_iter()
-                .map(|timer| Item::timer(timer.into())),
-        );
+        self.found
+            .extend(timers.into_iter().map(|timer| Item::timer(timer.into())));
         self.found
             .extend(looked.redrives.into_iter().map(Item::redrive));
         if is_full {

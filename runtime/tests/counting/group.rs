@@ -111,7 +111,7 @@ impl Group for Counting {
         let amount = answer.0.as_i64().unwrap_or_default();
         let event_id = format!("{}-done", task.task_id);
         Ok(Input {
-            word: "add".to_owned(),
+            word: word_of(&task.task_id),
             event_id,
             amount,
             key: task.key.clone(),
@@ -121,7 +121,7 @@ impl Group for Counting {
     fn due(&self, timer: &Timer) -> Result<Input, Refusal> {
         let event_id = format!("{}-due", timer.timer_id);
         Ok(Input {
-            word: "add".to_owned(),
+            word: word_of(&timer.timer_id),
             event_id,
             amount: 1,
             key: timer.key.clone(),
@@ -129,6 +129,7 @@ impl Group for Counting {
     }
 
     fn touches(&self, event: &Input, keys: &mut CounterKeys) {
+        assert!(event.word != "touchy", "asked to panic");
         keys.counters.insert(event.key.clone());
     }
 
@@ -171,9 +172,15 @@ impl Group for Counting {
                 timer_id: event.event_id.clone(),
                 key,
                 kind: "count",
-                due_at: now + 100_000,
+                due_at: now
+                    + if event.event_id.starts_with("slow") {
+                        3_000_000
+                    } else {
+                        100_000
+                    },
                 causation_id: event.event_id.clone(),
             }),
+            "cancel" => effects.cancel_timer(event.event_id.clone()),
             word => {
                 rows.counters.put(added);
                 effects.emit((event.event_id.clone(), key));
@@ -187,6 +194,7 @@ impl Group for Counting {
     }
 
     fn encode(&self, (event_id, key): &(String, String)) -> Outgoing {
+        assert!(!event_id.starts_with("unsayable"), "asked to panic");
         let mut headers = Headers::default();
         headers.push("id", event_id.as_bytes());
         Outgoing {
@@ -197,6 +205,16 @@ impl Group for Counting {
             headers,
         }
     }
+}
+
+/// The answers and timers of what is called shy are refused at first.
+fn word_of(name: &str) -> String {
+    let word = if name.starts_with("shy") {
+        "refuse"
+    } else {
+        "add"
+    };
+    word.to_owned()
 }
 
 /// Fails every first attempt.

@@ -1,0 +1,141 @@
+//! Finds out what of the shards' topics is read: asks Kafka where they end, when a timer waits for it,
+//! and keeps the account in [`super::backlog`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Lane, Shared,
+    backlog::{Backlog, Look},
+    now,
+};
+use crate::{
+    bookkeeping::rows::TimerRow,
+    group::{Group, Timestamp},
+    task::Worker,
+};
+
+/// How long Kafka may take to tell the end of one partition, and those of all that are asked for.
+const ONE_END_TIMEOUT: Duration = Duration::from_secs(1);
+const ENDS_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl<G: Group, W: Worker> Lane<G, W> {
+    /// Counts the time in which there was nothing left to do. What was not looked at, because the
+    /// database was away or the lane was behind, does not count.
+    pub(super) fn rest(&mut self) {
+        let since = std::mem::replace(&mut self.last_tick, Instant::now());
+        if !std::mem::take(&mut self.has_emptied) {
+            return;
+        }
+        let busy: BTreeSet<i32> = (self.pending.iter())
+            .map(|polled| polled.record.at.partition)
+            .collect();
+        let elapsed = since.elapsed().min(self.shared.config.tick * 2);
+        for (shard, backlog) in &mut self.backlogs {
+            if !busy.contains(shard) {
+                backlog.rested(elapsed);
+            }
+        }
+    }
+
+    /// Takes what Kafka has answered, and compares the positions with it.
+    pub(super) async fn settle_backlogs(&mut self) {
+        if self
+            .looking
+            .as_ref()
+            .is_some_and(|looking| looking.is_finished())
+            && let Some(looking) = self.looking.take()
+        {
+            let looks = looking.await.unwrap_or_default();
+            for (shard, look) in looks {
+                if let Some(backlog) = self.backlogs.get_mut(&shard) {
+                    backlog.looked(look);
+                }
+            }
+        }
+        let patience = self.shared.config.timer_patience;
+        for (number, backlog) in &mut self.backlogs {
+            if let Some(shard) = self.shards.get(number) {
+                backlog.settle(&self.shared.topics, &shard.positions, patience);
+            }
+        }
+    }
+
+    /// Of the timers that are due, those that may fire; the others stay where they are.
+    pub(super) fn hold_timers(&mut self, due: Vec<TimerRow>) -> Vec<TimerRow> {
+        let mut held: BTreeMap<i32, Timestamp> = BTreeMap::new();
+        let mut firing = Vec::with_capacity(due.len());
+        for timer in due {
+            let backlog = self.backlogs.get(&timer.shard);
+            if backlog.is_some_and(|backlog| timer.due_at <= backlog.read_until()) {
+                firing.push(timer);
+            } else {
+                let oldest = held.entry(timer.shard).or_insert(timer.due_at);
+                *oldest = timer.due_at.min(*oldest);
+            }
+        }
+        for (shard, backlog) in &mut self.backlogs {
+            backlog.hold(held.get(shard).copied());
+        }
+        firing
+    }
+
+    /// Asks where the topics of the shards end whose timers wait: on a thread of its own, since the
+    /// client blocks.
+    pub(super) fn look_for_ends(&mut self) {
+        if self.looking.is_some() || Instant::now() < self.next_look {
+            return;
+        }
+        let wanted = self.backlogs.iter();
+        let wanted: Vec<i32> = wanted
+            .filter(|(_, backlog)| backlog.wants_look())
+            .map(|(shard, _)| *shard)
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        self.next_look = Instant::now() + self.shared.config.tick * 2;
+        let (shared, intake) = (Arc::clone(&self.shared), Arc::clone(&self.intake));
+        self.looking = Some(tokio::task::spawn_blocking(move || {
+            let looks = ends(&shared, &wanted);
+            intake.wake();
+            looks
+        }));
+    }
+}
+
+/// Where the topics of shards end. A shard about which Kafka tells nothing is left out: what is
+/// decided without it could not be published either.
+fn ends<G>(shared: &Shared<G>, shards: &[i32]) -> Vec<(i32, Look)> {
+    let deadline = Instant::now() + ENDS_TIMEOUT;
+    let bounds = |topic: &String, shard: i32| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        let asked = shared
+            .publisher
+            .watermarks(topic, shard, left.min(ONE_END_TIMEOUT));
+        let failed = |error: &String| tracing::debug!(topic, shard, error, "end not told");
+        asked.inspect_err(failed).ok()
+    };
+    let look = |shard: &i32| {
+        let at = now();
+        let topics = shared.topics.iter();
+        let bounds: Vec<_> = topics.map(|topic| bounds(topic, *shard)).collect();
+        let is_told = bounds.iter().any(Option::is_some);
+        is_told.then_some((*shard, Look { at, bounds }))
+    };
+    shards.iter().filter_map(look).collect()
+}
+
+/// Notes that a record of a topic has come.
+pub(super) fn arrived(backlogs: &mut BTreeMap<i32, Backlog>, topics: &[String], at: (&str, i32)) {
+    let index = topics.iter().position(|topic| topic == at.0);
+    if let (Some(backlog), Some(index)) = (backlogs.get_mut(&at.1), index) {
+        backlog.arrived(index);
+    }
+}
