@@ -15,6 +15,8 @@ mod performer;
 mod recover;
 mod reopen;
 mod round;
+#[cfg(test)]
+mod simulation;
 mod tick;
 
 use std::{
