@@ -380,6 +380,24 @@ async fn redrives_that_fail_again_do_not_pause_the_group() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_the_broker_refuses_is_published_again_from_the_journal() {
+    let cluster = Cluster::new(2).await;
+    cluster.produce((0..300).map(|n| (format!("k{n}"), format!("add:e{n}:1"))));
+    cluster.refuse_to_publish(4);
+    let member = cluster.member(|_| {});
+    eventually(PATIENCE, "every event is published in the end", || async {
+        cluster.facts().len() == 300
+    })
+    .await;
+    eventually(PATIENCE, "nothing is waited for", || async {
+        let report = member.status.report();
+        report.waiting.is_empty() && report.shards.values().all(|shard| shard.unpublished == 0)
+    })
+    .await;
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_former_owner_can_write_nothing() {
     let cluster = Cluster::new(2).await;
     let member = cluster.member(|_| {});

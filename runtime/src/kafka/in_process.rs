@@ -1,7 +1,11 @@
 //! librdkafka's in-process cluster: real TCP ports, no durability. For one machine without a broker
 //! and for fast tests; nothing about durability, retention or timing is judged on it.
 
-use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
+use rdkafka::{
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 
 /// An in-process cluster; it ends when it is dropped.
 pub struct InProcessCluster {
@@ -32,6 +36,14 @@ impl InProcessCluster {
         self.cluster
             .create_topic(topic, partitions, 1)
             .map_err(|error| error.to_string())
+    }
+
+    /// Refuses the next requests that publish, as a topic would to which the client has no right.
+    pub fn refuse_to_publish(&self, requests: usize) {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        let refusals = vec![refusal; requests];
+        self.cluster
+            .request_errors(RDKafkaApiKey::Produce, &refusals);
     }
 
     /// Takes the broker off the network.

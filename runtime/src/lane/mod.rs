@@ -12,6 +12,7 @@ mod decide;
 mod ends;
 mod items;
 mod performer;
+mod publish;
 mod recover;
 mod reopen;
 mod round;
@@ -39,7 +40,7 @@ pub(crate) use self::{
 };
 use crate::{
     bookkeeping::{
-        rows::{JournalEntry, TaskRow},
+        rows::TaskRow,
         shard::{Found, Shard},
         tally::Tally,
     },
@@ -121,6 +122,11 @@ pub(crate) struct Lane<G, W> {
     retried: BTreeMap<String, TaskRow>,
     /// Committed events that wait for room in the producer.
     unpublished: VecDeque<(i32, i64, i64, Outgoing)>,
+    /// Events that the broker has refused, and whether they were handed to the producer again since.
+    refused: BTreeMap<(i32, i64), bool>,
+    /// When those are read from the journal to be published again.
+    publish_again_at: Option<Instant>,
+    refusals: u32,
     tally: Tally,
     /// Set after an outcome that is not known: read the shards again before anything else.
     must_read_again: bool,
@@ -165,6 +171,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
             last_tick: Instant::now(),
             retried: BTreeMap::new(),
             unpublished: VecDeque::new(),
+            refused: BTreeMap::new(),
+            publish_again_at: None,
+            refusals: 0,
             must_read_again: false,
             failures: 0,
             blocked_until: None,
@@ -256,6 +265,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             }
             self.blocked_until = None;
         }
+        self.read_refused_again();
         if self.must_read_again {
             self.beat(true);
         }
@@ -286,16 +296,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
 
     /// Acknowledgements and ended attempts.
     fn collect(&mut self) {
-        for acknowledged in self.shared.publisher.take_acknowledged(self.number) {
-            if let Some(failure) = acknowledged.failure {
-                let text = format!("an event of the journal was refused: {failure}");
-                drop(self.shared.events.send(LaneEvent::Fatal(text)));
-            } else if let Some(shard) = self.shards.get_mut(&acknowledged.shard)
-                && shard.epoch == acknowledged.epoch
-            {
-                shard.outbox.acknowledged(acknowledged.sequence);
-            }
-        }
+        self.take_acknowledgements();
         if self.looking.as_ref().is_some_and(JoinHandle::is_finished) {
             self.next_tick = Instant::now();
         }
@@ -305,40 +306,13 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
     }
 
-    fn publish_again(&mut self, shard: &Shard, entries: Vec<JournalEntry>) {
-        if !entries.is_empty() {
-            let events = entries.len();
-            tracing::info!(shard = shard.shard, events, "publishing again");
-        }
-        for entry in entries {
-            let (number, epoch, sequence) = (shard.shard, shard.epoch, entry.sequence);
-            self.unpublished
-                .push_back((number, epoch, sequence, entry.outgoing()));
-        }
-        self.publish_waiting();
-    }
-
-    /// Hands committed events to the producer, in order, as far as it has room.
-    fn publish_waiting(&mut self) {
-        while let Some((shard, epoch, sequence, outgoing)) = self.unpublished.front() {
-            let ticket = (self.number, *shard, *epoch, *sequence);
-            match self.shared.publisher.publish(ticket, outgoing) {
-                Ok(true) => {
-                    self.unpublished.pop_front();
-                }
-                Ok(false) => break,
-                Err(error) => {
-                    drop(self.shared.events.send(LaneEvent::Fatal(error)));
-                    break;
-                }
-            }
-        }
-    }
-
     fn until_next(&self) -> Duration {
         let mut wait = self.next_tick.saturating_duration_since(Instant::now());
         if !self.unpublished.is_empty() {
             wait = wait.min(Duration::from_millis(5));
+        }
+        if let Some(at) = self.publish_again_at {
+            wait = wait.min(at.saturating_duration_since(Instant::now()));
         }
         if let Some(since) = self.first_waiting {
             let linger = self
@@ -402,6 +376,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         self.found.retain(|item| item.shard != number);
         self.retried.retain(|_, row| row.shard != number);
         self.unpublished.retain(|(shard, ..)| *shard != number);
+        self.refused.retain(|(shard, _), _| *shard != number);
     }
 
     /// Drops records that wait, and says so to the intake.

@@ -74,7 +74,13 @@ impl<G: Group, W: Worker> Lane<G, W> {
             shard.outbox.acknowledged(entry.sequence);
         }
         debug_assert!(shard.outbox.watermark() >= acknowledged_before);
-        self.publish_again(&shard, new);
+        let mut again = known;
+        again.retain(|entry| self.refused.get(&(number, entry.sequence)) == Some(&false));
+        for entry in &again {
+            self.refused.insert((number, entry.sequence), true);
+        }
+        again.extend(new);
+        self.publish_again(&shard, again);
         let tasks: BTreeSet<i64> = self
             .answers
             .iter()

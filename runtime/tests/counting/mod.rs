@@ -161,6 +161,10 @@ impl Cluster {
         self.producer.flush(Duration::from_secs(10)).unwrap();
     }
 
+    pub(crate) fn refuse_to_publish(&self, requests: usize) {
+        self.kafka.refuse_to_publish(requests);
+    }
+
     pub(crate) fn accept_refused(&self) {
         self.accepts.store(true, Ordering::Relaxed);
     }
