@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use crate::{
     commands::{
         analytics, audit, config, dead_letters, dispatch, explain, healthcheck, inventory, migrate,
-        payment, provider_sandbox, schemas, simulate, stock, storefront, timeline, topics,
+        payment, positions, provider_sandbox, schemas, simulate, stock, storefront, timeline,
+        topics,
     },
     context::{ConfigurationFlags, Context},
     demo,
@@ -48,6 +49,7 @@ enum Command {
     Audit(audit::Arguments),
     Explain(explain::Arguments),
     DeadLetters(dead_letters::Arguments),
+    Positions(positions::Arguments),
     Stock(stock::Arguments),
     Topics(topics::Arguments),
     Schemas(schemas::Arguments),
@@ -107,6 +109,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<End> {
         Command::Audit(asked) => audit::run(context, &asked).await,
         Command::Explain(asked) => explain::run(context, &asked).await,
         Command::DeadLetters(asked) => dead_letters::run(context, asked).await,
+        Command::Positions(asked) => positions::run(context, asked).await,
         Command::Stock(asked) => stock::run(context, asked).await,
         Command::Topics(asked) => topics::run(context, &asked).await,
         Command::Schemas(asked) => schemas::run(context, asked).await,

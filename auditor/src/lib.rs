@@ -26,6 +26,7 @@ mod group;
 mod intents;
 mod kept;
 mod look;
+mod moves;
 mod partitioner;
 mod poison;
 mod provider;

@@ -105,10 +105,13 @@ pub mod record;
 pub mod refusal;
 pub mod rows;
 pub mod service;
+mod starting;
 pub mod status;
 pub mod store;
 mod takeover;
 pub mod task;
+mod topic_watch;
+mod wait;
 
 pub use config::{Config, Protocol};
 pub use group::{Decision, Effects, Group, Timestamp};

@@ -2,7 +2,9 @@
 //! are taken, and lets go when partitions are revoked.
 //!
 //! Taking is retried for as long as the database is away: the member keeps its place in the group
-//! meanwhile, and a revocation in between ends the attempt.
+//! meanwhile, and a revocation in between ends the attempt. There is one way to begin to read, and
+//! whatever makes a position doubtful leads back to it: the shards are taken again, under a new
+//! epoch, and every position is held against its topic anew.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,21 +15,32 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    bookkeeping::{rows::Position, shard::Found},
+    bookkeeping::shard::Found,
     group::Group,
     kafka::{Command, PollEvent, PollThread, lane_of},
-    lane::{Control, Shared, backoff},
+    lane::{Control, Shared, backoff, now},
+    starting::{self, Plan, Seen, WATERMARKS_TIMEOUT},
     store::StoreError,
     takeover,
+    topic_watch::TopicWatch,
+    wait::Wait,
 };
 
-/// How long asking Kafka for the ends of one partition may take.
-const WATERMARKS_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why the topics cannot be read now.
-enum Unfit {
-    Later(String),
+/// Why the shards are not taken.
+enum Untaken {
+    /// A dependency is away: which, and what it said.
+    Later(&'static str, String),
+    /// Waiting will not help.
     Never(String),
+}
+
+impl From<StoreError> for Untaken {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fatal(why) => Self::Never(why),
+            error => Self::Later("database", error.to_string()),
+        }
+    }
 }
 
 /// The member's view of its assignment.
@@ -37,9 +50,15 @@ pub(crate) struct Member<G> {
     lanes: Vec<mpsc::UnboundedSender<Control>>,
     ticket: u64,
     assigned: BTreeSet<(String, i32)>,
+    /// Whether lanes hold shards.
+    holds: bool,
     /// When to try to take the assigned shards (again).
     take_at: Option<Instant>,
     tries: u32,
+    wait: Wait,
+    /// Set when a position has left its topic: how far each partition was polled by then.
+    polled: Option<Vec<(String, i32, i64)>>,
+    topic_watch: TopicWatch,
 }
 
 impl<G: Group> Member<G> {
@@ -49,13 +68,17 @@ impl<G: Group> Member<G> {
         lanes: Vec<mpsc::UnboundedSender<Control>>,
     ) -> Self {
         Self {
+            wait: Wait::new("assignment", Arc::clone(&shared.status)),
             shared,
             poll,
             lanes,
             ticket: 0,
             assigned: BTreeSet::new(),
+            holds: false,
             take_at: None,
             tries: 0,
+            polled: None,
+            topic_watch: TopicWatch::new(),
         }
     }
 
@@ -95,6 +118,7 @@ impl<G: Group> Member<G> {
                 tracing::info!(partitions = partitions.len(), lost, "revoked");
                 self.shared.status.set_assigned(false);
                 self.take_at = None;
+                self.polled = None;
                 for partition in &partitions {
                     self.assigned.remove(partition);
                 }
@@ -104,16 +128,7 @@ impl<G: Group> Member<G> {
                     self.take_at = Some(Instant::now());
                 }
             }
-            PollEvent::Halted {
-                topic,
-                partition,
-                reason,
-            } => {
-                tracing::error!(topic, partition, reason, "partition halted");
-                self.shared
-                    .status
-                    .set_halted(&topic, partition, Some(&reason));
-            }
+            PollEvent::OutOfRange { polled } => self.polled = Some(polled),
             PollEvent::Fatal(reason) => return Err(reason),
         }
         Ok(())
@@ -127,7 +142,45 @@ impl<G: Group> Member<G> {
         }
     }
 
-    async fn release(&self, partitions: &[(String, i32)], lost: bool) {
+    /// An operator has said where a halted partition goes on.
+    pub(crate) fn decided(&mut self) {
+        self.take_again("an operator has decided about a halted partition");
+    }
+
+    /// Looks from time to time whether the positions still lie within the topics that are read.
+    pub(crate) async fn watch(&mut self) {
+        if self
+            .polled
+            .as_ref()
+            .is_some_and(|polled| self.is_done_with(polled))
+        {
+            self.polled = None;
+            self.take_again("a position is outside of its topic");
+        }
+        if self.holds && self.topic_watch.sees_another(&self.shared).await {
+            self.take_again("a topic was created again");
+        }
+    }
+
+    /// Whether all of what was polled is in the database: what is in memory is not lost with the
+    /// records of the topic.
+    fn is_done_with(&self, polled: &[(String, i32, i64)]) -> bool {
+        let positions = self.shared.status.positions();
+        polled.iter().all(|(topic, partition, next_offset)| {
+            let position = positions.get(&(topic.clone(), *partition));
+            position.is_none_or(|position| position >= next_offset)
+        })
+    }
+
+    fn take_again(&mut self, why: &str) {
+        // A try that is under way, or waits for a dependency, looks at everything anyway.
+        if self.holds && self.tries == 0 && !self.assigned.is_empty() {
+            tracing::info!(why, "taking the shards again");
+            self.take_at = Some(Instant::now());
+        }
+    }
+
+    async fn release(&mut self, partitions: &[(String, i32)], lost: bool) {
         let shards: BTreeSet<i32> = partitions.iter().map(|(_, partition)| *partition).collect();
         let shards: Vec<i32> = shards.into_iter().collect();
         // A lost assignment has other owners already: nothing is waited for.
@@ -154,59 +207,81 @@ impl<G: Group> Member<G> {
     /// Takes the shards of the assignment and starts reading.
     pub(crate) async fn take(&mut self) -> Result<(), String> {
         self.take_at = None;
+        match self.try_to_take().await {
+            Ok(()) => {
+                self.tries = 0;
+                self.wait.over();
+                self.shared.status.set_assigned(true);
+                Ok(())
+            }
+            Err(Untaken::Later(dependency, why)) => {
+                let wait = backoff(self.shared.config.backoff, self.tries);
+                self.tries = self.tries.saturating_add(1);
+                self.wait.on(dependency, &why);
+                self.take_at = Some(Instant::now() + wait);
+                Ok(())
+            }
+            Err(Untaken::Never(why)) => Err(why),
+        }
+    }
+
+    async fn try_to_take(&mut self) -> Result<(), Untaken> {
+        self.check_partitions().await?;
+        if self.holds {
+            // What the lanes have begun is finished first: a new epoch would fence it.
+            let held: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
+            self.release(&held, false).await;
+            self.holds = false;
+        }
         let shards: BTreeSet<i32> = self.assigned.iter().map(|(_, shard)| *shard).collect();
         let shards: Vec<i32> = shards.into_iter().collect();
         let shared = Arc::clone(&self.shared);
-        let config = &shared.config;
-        match self.check_partitions().await {
-            Ok(()) => {}
-            Err(Unfit::Later(why)) => {
-                self.try_later("kafka", &why);
-                return Ok(());
-            }
-            Err(Unfit::Never(why)) => return Err(why),
+        let (store, member) = (shared.store.as_ref(), &shared.config.member);
+        let mut found = takeover::take(store, &shards, &shared.topics, member).await?;
+        let seen;
+        (found, seen) = self.look(found).await?;
+        let plan = starting::plan(&mut found, &seen, now());
+        if !plan.store(store, &found).await? {
+            let why = "another member has taken them meanwhile".to_owned();
+            return Err(Untaken::Later("assignment", why));
         }
-        let taken = takeover::take(
-            shared.store.as_ref(),
-            &shards,
-            &shared.topics,
-            &config.member,
-        )
-        .await;
-        match taken {
-            Ok(found) => {
-                self.ticket += 1;
-                let ticket = self.ticket;
-                match self.starts(found).await {
-                    Ok((found, partitions)) => {
-                        shared.status.set_waiting("assignment", None);
-                        self.hand_over(found).await;
-                        self.poll.tell(Command::Start { ticket, partitions });
-                        shared.status.set_assigned(true);
-                        self.tries = 0;
-                    }
-                    Err(why) => self.try_later("kafka", &why),
-                }
-            }
-            Err(StoreError::Fatal(why)) => return Err(why),
-            Err(error) => self.try_later("database", &error.to_string()),
-        }
+        self.tell(&found, &seen, &plan);
+        self.ticket += 1;
+        self.hand_over(found).await;
+        self.holds = true;
+        let (ticket, partitions) = (self.ticket, plan.starts);
+        self.poll.tell(Command::Start { ticket, partitions });
         Ok(())
     }
 
-    fn try_later(&mut self, dependency: &'static str, why: &str) {
-        let wait = backoff(self.shared.config.backoff, self.tries);
-        self.tries = self.tries.saturating_add(1);
-        tracing::warn!(
-            dependency,
-            why,
-            tries = self.tries,
-            "shards not taken, waiting"
-        );
-        self.shared
-            .status
-            .set_waiting("assignment", Some(dependency));
-        self.take_at = Some(Instant::now() + wait);
+    async fn look(&self, found: Vec<Found>) -> Result<(Vec<Found>, Seen), Untaken> {
+        let assigned: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
+        let shared = Arc::clone(&self.shared);
+        let looked = tokio::task::spawn_blocking(move || {
+            let seen = starting::look(&shared, &assigned, &found);
+            seen.map(|seen| (found, seen))
+        });
+        let looked = looked.await.unwrap_or_else(|error| Err(error.to_string()));
+        looked.map_err(|why| Untaken::Later("kafka", why))
+    }
+
+    /// Shows where everything stands. Positions are told to Kafka too, so that lag shows before the
+    /// first batch.
+    fn tell(&mut self, found: &[Found], seen: &Seen, plan: &Plan) {
+        let status = &self.shared.status;
+        for (topic, partition, present) in seen {
+            status.set_end(topic, *partition, present.end);
+            self.topic_watch
+                .reading(&self.shared.topics, topic, present.topic_id.as_deref());
+        }
+        for position in found.iter().flat_map(|found| &found.positions) {
+            status.set_position(&position.topic, position.partition, position.next_offset);
+        }
+        status.set_halted(&plan.standing);
+        for halt in &plan.standing {
+            let (topic, partition, since) = (&halt.topic, halt.partition, halt.halted_at);
+            tracing::error!(topic, partition, since, why = %halt, "partition halted");
+        }
     }
 
     async fn hand_over(&self, found: Vec<Found>) {
@@ -233,7 +308,8 @@ impl<G: Group> Member<G> {
 
     /// Shard `p` is partition `p` of every topic, so all topics must have as many. A topic that does
     /// not exist yet is waited for: reading without it would take its facts for missing.
-    async fn check_partitions(&self) -> Result<(), Unfit> {
+    async fn check_partitions(&self) -> Result<(), Untaken> {
+        let away = |why| Untaken::Later("kafka", why);
         let shared = Arc::clone(&self.shared);
         let counted = tokio::task::spawn_blocking(move || {
             shared
@@ -241,9 +317,9 @@ impl<G: Group> Member<G> {
                 .partition_counts(&shared.topics, WATERMARKS_TIMEOUT)
         });
         let counts = counted.await.map_err(|error| error.to_string());
-        let counts = counts.and_then(|counts| counts).map_err(Unfit::Later)?;
+        let counts = counts.and_then(|counts| counts).map_err(away)?;
         if let Some((missing, _)) = counts.iter().find(|(_, count)| *count == 0) {
-            return Err(Unfit::Later(format!("the topic {missing} does not exist")));
+            return Err(away(format!("the topic {missing} does not exist")));
         }
         if counts.iter().any(|(_, count)| *count != counts[0].1) {
             let list = counts
@@ -251,115 +327,8 @@ impl<G: Group> Member<G> {
                 .map(|(topic, count)| format!("{topic} has {count}"));
             let list = list.collect::<Vec<_>>().join(", ");
             let rule = "all topics of a group need the same number of partitions";
-            return Err(Unfit::Never(format!("{rule}: {list}")));
+            return Err(Untaken::Never(format!("{rule}: {list}")));
         }
         Ok(())
-    }
-
-    /// Where each partition starts. A stored position that is outside of its topic halts the
-    /// partition, and so does another id of the topic: records were deleted unread, or this is
-    /// another topic of the same name. A partition that was never read gets its first position.
-    async fn starts(
-        &self,
-        mut found: Vec<Found>,
-    ) -> Result<(Vec<Found>, Vec<(String, i32, i64)>), String> {
-        let assigned: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
-        let shared = Arc::clone(&self.shared);
-        let looked = tokio::task::spawn_blocking(move || {
-            let ids = shared.publisher.topic_ids(&shared.topics);
-            let mut starts = Vec::new();
-            for (topic, partition) in assigned {
-                let bounds = shared
-                    .publisher
-                    .watermarks(&topic, partition, WATERMARKS_TIMEOUT)?;
-                shared.status.set_end(&topic, partition, bounds.1);
-                let Some(shard) = found.iter_mut().find(|found| found.shard == partition) else {
-                    continue;
-                };
-                let number = shared.topics.iter().position(|known| *known == topic);
-                let id = number.and_then(|number| ids[number].clone());
-                let position = position_of(shard, &topic, bounds.0);
-                // Told to Kafka with the others, so that lag shows before the first batch.
-                shared
-                    .status
-                    .set_position(&topic, partition, position.next_offset);
-                let gap = gap(position, bounds, id.as_deref());
-                shared.status.set_halted(&topic, partition, gap.as_deref());
-                if let Some(gap) = gap {
-                    tracing::error!(topic, partition, gap, "partition halted");
-                    continue;
-                }
-                position.topic_id = position.topic_id.take().or(id);
-                starts.push((topic, partition, position.next_offset));
-            }
-            Ok::<_, String>((found, starts))
-        });
-        looked.await.map_err(|error| error.to_string())?
-    }
-}
-
-/// The position of a topic in a shard: as it was found, or the first one.
-fn position_of<'f>(shard: &'f mut Found, topic: &str, first_offset: i64) -> &'f mut Position {
-    let known = shard
-        .positions
-        .iter()
-        .position(|position| position.topic == topic);
-    let index = known.unwrap_or_else(|| {
-        shard
-            .positions
-            .push(Position::new(topic, shard.shard, first_offset));
-        shard.positions.len() - 1
-    });
-    &mut shard.positions[index]
-}
-
-/// Why reading cannot go on from a position, if it cannot: the exact account of what is missing.
-fn gap(position: &Position, (first, end): (i64, i64), topic_id: Option<&str>) -> Option<String> {
-    let at = position.next_offset;
-    match (position.topic_id.as_deref(), topic_id) {
-        (Some(before), Some(now)) if before != now => {
-            return Some(format!(
-                "the topic was created again: its id was {before} and is {now}; \
-                 {at} records of the former one were read"
-            ));
-        }
-        _ => {}
-    }
-    if at < first {
-        return Some(format!("records {at} to {} were deleted unread", first - 1));
-    }
-    (at > end).then(|| format!("position {at} is behind the end {end}: another topic?"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(next_offset: i64, topic_id: Option<&str>) -> Position {
-        let topic_id = topic_id.map(str::to_owned);
-        Position {
-            next_offset,
-            topic_id,
-            ..Position::new("t", 0, 0)
-        }
-    }
-
-    #[test]
-    fn a_position_within_the_topic_goes_on() {
-        assert_eq!(gap(&at(5, Some("a")), (0, 5), Some("a")), None);
-        assert_eq!(gap(&at(5, None), (5, 9), Some("a")), None);
-        assert_eq!(gap(&at(5, Some("a")), (0, 9), None), None);
-    }
-
-    #[test]
-    fn a_gap_is_accounted_for_exactly() {
-        let gap = gap(&at(5, None), (8, 20), None).expect("records are missing");
-        assert!(gap.contains("5 to 7"), "{gap}");
-    }
-
-    #[test]
-    fn a_topic_that_was_created_again_is_another_topic() {
-        assert!(gap(&at(5, Some("a")), (0, 9), Some("b")).is_some());
-        assert!(gap(&at(5, None), (0, 4), None).is_some());
     }
 }

@@ -25,6 +25,7 @@ pub struct Metrics {
     lag_records: IntGaugeVec,
     shards: IntGaugeVec,
     waiting: IntGaugeVec,
+    halted: IntGaugeVec,
 }
 
 impl Metrics {
@@ -86,6 +87,11 @@ impl Metrics {
                 "1 while a part of the member waits for a dependency or an operator.",
                 &["part"],
             )?,
+            halted: new.gauges(
+                "halted",
+                "1 while a partition has stopped until an operator says where to go on.",
+                &["topic", "partition"],
+            )?,
         })
     }
 
@@ -144,10 +150,11 @@ impl Metrics {
         let report = status.report();
         self.lag_records.reset();
         for (at, lag) in &report.lag_records {
-            let (topic, partition) = at.trim_end_matches(']').split_once('[').unwrap_or((at, ""));
-            self.lag_records
-                .with_label_values(&[topic, partition])
-                .set(*lag);
+            self.lag_records.with_label_values(&labels(at)).set(*lag);
+        }
+        self.halted.reset();
+        for at in report.halted.keys() {
+            self.halted.with_label_values(&labels(at)).set(1);
         }
         let sum = |of: fn(&crate::status::ShardStatus) -> usize| {
             i64::try_from(report.shards.values().map(of).sum::<usize>()).unwrap_or(i64::MAX)
@@ -168,6 +175,12 @@ impl Metrics {
             self.waiting.with_label_values(&[part.as_str()]).set(1);
         }
     }
+}
+
+/// `topic[partition]` as two labels.
+fn labels(at: &str) -> [&str; 2] {
+    let (topic, partition) = at.trim_end_matches(']').split_once('[').unwrap_or((at, ""));
+    [topic, partition]
 }
 
 /// Makes metrics and registers them, all with the prefix and the group.

@@ -21,6 +21,7 @@ use crate::{
     status::Status,
     store::{MigrationError, Store, StoreError},
     task::Worker,
+    wait::Wait,
 };
 
 /// Why a member ended other than by being told to.
@@ -118,18 +119,17 @@ impl<G: Group, W: Worker> Service<G, W> {
     /// The database may be away, and its tables may be another's to create: both are waited for.
     async fn until_migrated(&self) -> Result<(), RunError> {
         let mut tries = 0;
+        let mut wait = Wait::new("start", Arc::clone(&self.status));
         loop {
-            let why = match self.missing().await {
+            match self.missing().await {
                 Ok(missing) if missing.is_empty() => {
-                    self.status.set_waiting("start", None);
+                    wait.over();
                     return Ok(());
                 }
-                Ok(missing) => format!("migrations ({})", missing.join(", ")),
-                Err(MigrationError::Store(StoreError::Transient(why))) => why,
+                Ok(missing) => wait.on("migrations", &missing.join(", ")),
+                Err(MigrationError::Store(StoreError::Transient(why))) => wait.on("database", &why),
                 Err(error) => return Err(RunError::Fatal(error.to_string())),
-            };
-            tracing::warn!(why, "waiting to start");
-            self.status.set_waiting("start", Some(&why));
+            }
             // Nothing polls yet, and nothing has to: that the process waits here is declared.
             self.status.polled();
             tokio::time::sleep(backoff(self.config.backoff, tries)).await;
@@ -246,7 +246,10 @@ impl<G: Group> Running<G> {
                 () = until(take_at), if take_at.is_some() && self.ending.is_none() => {
                     self.member.take().await.map(|()| false)
                 }
-                _ = refresh.tick() => self.refresh(),
+                _ = refresh.tick() => {
+                    self.member.watch().await;
+                    self.refresh()
+                }
             };
             match turn {
                 Ok(false) => {}
@@ -282,6 +285,10 @@ impl<G: Group> Running<G> {
         match event {
             LaneEvent::Fenced => {
                 self.member.fenced();
+                Ok(false)
+            }
+            LaneEvent::Decided => {
+                self.member.decided();
                 Ok(false)
             }
             LaneEvent::Fatal(why) => Err(why),

@@ -11,6 +11,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::bookkeeping::halts::Halt;
+
 /// What one member is doing, shared by the poll thread, the lanes and the probes.
 #[derive(Debug)]
 pub struct Status {
@@ -27,7 +29,7 @@ struct State {
     shards: BTreeMap<i32, ShardStatus>,
     positions: BTreeMap<(String, i32), i64>,
     ends: BTreeMap<(String, i32), i64>,
-    halted: BTreeMap<(String, i32), String>,
+    halted: BTreeMap<(String, i32), Halted>,
     waiting: BTreeMap<String, (String, Instant)>,
     lane_beats: BTreeMap<usize, (Instant, bool)>,
 }
@@ -50,6 +52,45 @@ pub struct ShardStatus {
     pub timer_held_since: Option<i64>,
 }
 
+/// The exact account of a partition that has stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Halted {
+    /// All of it in one sentence.
+    pub why: String,
+    /// `deleted_unread`, `created_again` or `behind_end`.
+    pub cause: String,
+    /// Since when, microseconds.
+    pub since: i64,
+    /// The offset of the record that was to be read next.
+    pub next_offset: i64,
+    /// The first offset that the topic had then.
+    pub first_offset: i64,
+    /// The offset behind its last record then.
+    pub end_offset: i64,
+    /// The id of the topic that was read.
+    pub topic_id: Option<String>,
+    /// The id of the topic that was there then.
+    pub present_topic_id: Option<String>,
+    /// How many records cannot be read; none when that cannot be known.
+    pub unreadable: Option<i64>,
+}
+
+impl From<&Halt> for Halted {
+    fn from(halt: &Halt) -> Self {
+        Self {
+            why: halt.to_string(),
+            cause: halt.cause.clone(),
+            since: halt.halted_at,
+            next_offset: halt.next_offset,
+            first_offset: halt.first_offset,
+            end_offset: halt.end_offset,
+            topic_id: halt.topic_id.clone(),
+            present_topic_id: halt.present_topic_id.clone(),
+            unreadable: halt.unreadable,
+        }
+    }
+}
+
 /// What `/status` answers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -65,8 +106,8 @@ pub struct Report {
     pub positions: BTreeMap<String, i64>,
     /// Records between the next offset and the end of each partition.
     pub lag_records: BTreeMap<String, i64>,
-    /// Partitions that wait for an operator, with the reason.
-    pub halted: BTreeMap<String, String>,
+    /// Partitions that wait for an operator, and why.
+    pub halted: BTreeMap<String, Halted>,
     /// What it waits for, and for how many seconds: a declared wait is no reason for a restart.
     pub waiting: BTreeMap<String, (String, f64)>,
 }
@@ -141,14 +182,12 @@ impl Status {
         self.lock().ends.insert((topic.to_owned(), partition), end);
     }
 
-    /// Says that a partition has stopped, and why, or, with `None`, that it is read.
-    pub(crate) fn set_halted(&self, topic: &str, partition: i32, reason: Option<&str>) {
-        let at = (topic.to_owned(), partition);
-        let mut state = self.lock();
-        match reason {
-            Some(reason) => drop(state.halted.insert(at, reason.to_owned())),
-            None => drop(state.halted.remove(&at)),
-        }
+    /// Says which partitions have stopped; all others are read.
+    pub(crate) fn set_halted(&self, halts: &[Halt]) {
+        let halted = halts
+            .iter()
+            .map(|halt| ((halt.topic.clone(), halt.partition), Halted::from(halt)));
+        self.lock().halted = halted.collect();
     }
 
     /// Declares that a part waits for something, or, with `None`, that it no longer does.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     bookkeeping::{
+        halts::Halt,
         rows::{JournalEntry, Position, TaskRow},
         shard::Found,
         statements,
@@ -76,6 +77,7 @@ async fn read(
             next_sequence: next(2),
             published_sequence: next(3),
             positions: vec![],
+            halts: vec![],
             unpublished: vec![],
             tasks: vec![],
             more_tasks: false,
@@ -83,10 +85,15 @@ async fn read(
         };
         found.insert(shard, empty);
     }
-    let names = Cells::texts(topics.iter().map(String::as_str));
-    for position in rows::<Position>(transaction, &Position::TABLE.select(), vec![names]).await? {
+    let names = || vec![Cells::texts(topics.iter().map(String::as_str))];
+    for position in rows::<Position>(transaction, &Position::TABLE.select(), names()).await? {
         if let Some(found) = found.get_mut(&position.partition) {
             found.positions.push(position);
+        }
+    }
+    for halt in rows::<Halt>(transaction, &Halt::TABLE.select(), names()).await? {
+        if let Some(found) = found.get_mut(&halt.partition) {
+            found.halts.push(halt);
         }
     }
     let unpublished = vec![longs(shards)];

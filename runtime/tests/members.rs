@@ -415,3 +415,55 @@ async fn a_former_owner_can_write_nothing() {
     assert_eq!(cluster.total().await, 100);
     member.kill();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_outside_its_topic_halts_its_partition_until_an_operator_decides() {
+    let cluster = Cluster::new(3).await;
+    let member = cluster.member(|_| {});
+    let add = |n: i32| (format!("k{}", n % 50), format!("add:e{n}:1"));
+    cluster.produce((0..300).map(add));
+    eventually(PATIENCE, "the first are counted", || async {
+        cluster.total().await == 300
+    })
+    .await;
+    member.stop().await;
+    cluster.misplace(1, 5_000).await;
+
+    let member = cluster.member(|_| {});
+    cluster.produce((300..600).map(add));
+    eventually(PATIENCE, "one halts", || async {
+        !member.status.report().halted.is_empty()
+    })
+    .await;
+    let halted = member.status.report().halted;
+    let account = &halted["counting.v1[1]"];
+    assert_eq!((halted.len(), account.cause.as_str()), (1, "behind_end"));
+    assert_eq!(account.next_offset, 5_000);
+    assert!(account.why.contains("ends at"), "{}", account.why);
+    assert!(member.status.is_live(PATIENCE) && member.status.is_ready());
+    let is_at_end = |partition: i32| {
+        let report = member.status.report();
+        report.lag_records[&format!("counting.v1[{partition}]")] == 0
+    };
+    eventually(PATIENCE, "the others go on", || async {
+        is_at_end(0) && is_at_end(2) && cluster.total().await > 300
+    })
+    .await;
+    assert!(cluster.total().await < 600);
+    member.stop().await;
+
+    // It is stored: whoever is next does not read it either.
+    let member = cluster.member(|_| {});
+    eventually(PATIENCE, "the next member knows", || async {
+        member.status.report().halted.len() == 1
+    })
+    .await;
+    assert_eq!(cluster.halts("standing").await, 1);
+    cluster.decide(None).await;
+    eventually(PATIENCE, "it goes on without a restart", || async {
+        cluster.total().await == 600 && member.status.report().halted.is_empty()
+    })
+    .await;
+    assert_eq!(cluster.halts("moved").await, 1);
+    member.stop().await;
+}

@@ -10,6 +10,7 @@ pub(crate) mod healthcheck;
 pub(crate) mod inventory;
 pub(crate) mod migrate;
 pub(crate) mod payment;
+pub(crate) mod positions;
 pub(crate) mod provider_sandbox;
 pub(crate) mod schemas;
 pub(crate) mod simulate;

@@ -64,7 +64,7 @@ pub async fn within_async<T>(
 }
 
 /// Waits for a future from blocking code, also from within a test that is itself asynchronous.
-pub(crate) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+pub fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,6 +1,8 @@
 //! What runs on real services, started by the harness.
 
 mod bombs;
+mod consumer_protocol;
+mod halts;
 mod hostile_schemas;
 mod kafka;
 mod outages;

@@ -68,9 +68,14 @@ fn position(
     let Some(position) = around.books.positions.get(&place) else {
         return;
     };
-    let mut require = |holds: bool, what: String| report.require(holds, P, &subject, || what);
     let (start, next) = (position.start_offset, position.next_offset);
-    let accounted = position.accounted();
+    let moves = around.books.moves.of(&place);
+    let accounted = position.accounted() - moves.counted_before;
+    for (reason, offsets) in &moves.skipped {
+        let what = format!("offsets skipped by {group} on an operator's word: {reason}");
+        report.count(P, what, *offsets);
+    }
+    let mut require = |holds: bool, what: String| report.require(holds, P, &subject, || what);
     let held = shard.held.get(&(group, topic)).copied().unwrap_or_default();
     let end = shard
         .last_seen
@@ -82,7 +87,10 @@ fn position(
         format!("stands at {next}, and the topic ends at {end}"),
     );
     require(
-        start <= bounds.first || next == start || start == shard.first_seen(topic),
+        start <= bounds.first
+            || next == start
+            || start == shard.first_seen(topic)
+            || moves.begins_anew_at == Some(start),
         format!(
             "began at {start}, and the topic holds records from {}",
             bounds.first
@@ -97,7 +105,7 @@ fn position(
         );
     } else {
         require(
-            next - start >= accounted,
+            next - start - moves.skipped_since_start >= accounted,
             format!("{accounted} accounted for between {start} and {next}"),
         );
     }
@@ -156,10 +164,11 @@ fn unreadable(shard: &Shard, around: &Around<'_>, report: &mut Report) {
         report.count(P, "unreadable records", 1);
         let subject = format!("{}[{}]@{}", at.topic, shard.number, at.offset);
         for group in Group::ALL.into_iter().filter(|group| group.reads(at.topic)) {
-            if shard.was_set_aside(group, at) {
+            let standing = shard.standing(group, at, around.books);
+            if shard.was_set_aside(group, at) || matches!(standing, Standing::SetAside(_)) {
                 continue;
             }
-            if shard.standing(group, at, around.books) != Standing::Unread {
+            if standing != Standing::Unread {
                 let what = format!("{group} has passed it and not set it aside: {}", record.why);
                 report.breach(P, subject.clone(), what);
             } else if around.now.saturating_sub(at.recorded_at) > around.grace_micros {

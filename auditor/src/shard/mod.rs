@@ -21,7 +21,7 @@ use crate::{
 pub(crate) enum Standing {
     /// The group has not come to it yet.
     Unread,
-    /// It was set aside, for this reason.
+    /// It was set aside, or skipped on an operator's word, for this reason.
     SetAside(String),
     /// It waits for a newer build.
     Parked,
@@ -154,6 +154,9 @@ impl Shard {
         let place = (group, at.topic.to_owned(), self.number);
         if (books.positions.get(&place)).is_none_or(|one| one.next_offset <= at.offset) {
             return Standing::Unread;
+        }
+        if let Some(why) = books.moves.skipping(&place, at.offset) {
+            return Standing::SetAside(why);
         }
         if self.letters.is_empty() && self.parked.is_empty() {
             return Standing::Read;

@@ -103,8 +103,9 @@ impl Shard {
         for group in Group::ALL {
             let place = (group, at.topic.to_owned(), self.number);
             let position = books.positions.get(&place);
-            if position.is_some_and(|one| (one.start_offset..one.next_offset).contains(&at.offset))
-            {
+            let is_passed = position
+                .is_some_and(|one| (one.start_offset..one.next_offset).contains(&at.offset));
+            if is_passed && books.moves.skipping(&place, at.offset).is_none() {
                 *self.held.entry((group, at.topic)).or_default() += 1;
             }
             if self.letters.is_empty() {

@@ -6,13 +6,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use runtime::{
     Headers,
-    bookkeeping::rows::{JournalEntry, Position},
+    bookkeeping::{
+        halts::Halt,
+        rows::{JournalEntry, Position},
+    },
     rows::{Row, Scan},
     store::{Cells, Kind, Mode, Statement, Store, StoreError, Transaction},
 };
 
 use crate::{
     AuditError, Group,
+    moves::Moves,
     partitioner::murmur2_of,
     poison::Poisons,
     spill::Spill,
@@ -39,6 +43,8 @@ pub(crate) struct Publication {
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     pub(crate) positions: BTreeMap<(Group, String, i32), Position>,
+    /// What operators have decided about partitions that had halted.
+    pub(crate) moves: Moves,
     pub(crate) dead_letters: HashMap<(Group, u64), Publication>,
     /// The sizes of the windows that analytics has.
     pub(crate) window_sizes: BTreeSet<i64>,
@@ -129,6 +135,11 @@ impl Reading<'_> {
         self.each(|row: Position| {
             let at = (group, row.topic.clone(), row.partition);
             books.positions.insert(at, row);
+            Ok(())
+        })
+        .await?;
+        self.each(|row: Halt| {
+            books.moves.take(group, row);
             Ok(())
         })
         .await?;

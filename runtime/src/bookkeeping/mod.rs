@@ -1,9 +1,10 @@
 //! What the runtime keeps about its own work: positions, epochs, the journal of outgoing events,
 //! tasks, timers, dead letters and parked records.
 //!
-//! The tables are described in [`rows`]; everything else here is state in memory without I/O, one
+//! The tables are described in [`rows`] and [`halts`]; everything else here is state in memory without I/O, one
 //! file per concern, so that it can be read, tested and simulated apart from Kafka and a database.
 
+pub mod halts;
 pub(crate) mod outbox;
 pub(crate) mod parking;
 pub(crate) mod position;
@@ -31,5 +32,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "redriven tasks",
         postgres: include_str!("../../migrations/0002_redriven_tasks.postgres.sql"),
         sqlite: include_str!("../../migrations/0002_redriven_tasks.sqlite.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "halts",
+        postgres: include_str!("../../migrations/0003_halts.postgres.sql"),
+        sqlite: include_str!("../../migrations/0003_halts.sqlite.sql"),
     },
 ];

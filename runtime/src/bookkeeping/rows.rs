@@ -7,8 +7,9 @@ use crate::{
 
 crate::table! {
     /// How far one partition of one topic has been read, and what became of what was read:
-    /// `next_offset - start_offset` is the sum of the five counts and of offsets that held no
-    /// record.
+    /// `next_offset - start_offset` is the sum of the five counts, of offsets that held no record,
+    /// and of what an operator has skipped (see [`super::halts`], also for counts that go back
+    /// further than `start_offset`).
     pub struct Position in "positions" {
         key {
             /// The topic.
@@ -32,7 +33,8 @@ crate::table! {
         set_aside: i64,
         /// Records parked until the group can read them.
         parked: i64,
-        /// Why reading has stopped until an operator decides, if it has.
+        /// Why reading has stopped until an operator decides, if it has: the open row of `halts` in
+        /// one sentence.
         halted: Option<String>,
     }
 }

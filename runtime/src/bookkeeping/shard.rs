@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    halts::Halt,
     outbox::Outbox,
     parking::ParkedKeys,
     rows::{JournalEntry, Position, TaskRow},
@@ -40,6 +41,8 @@ pub(crate) struct Found {
     pub(crate) published_sequence: i64,
     /// Its positions.
     pub(crate) positions: Vec<Position>,
+    /// The stops of its partitions, decided ones included.
+    pub(crate) halts: Vec<Halt>,
     /// Events behind the watermark, to be published again.
     pub(crate) unpublished: Vec<JournalEntry>,
     /// Tasks without an answer.
@@ -74,6 +77,14 @@ impl Shard {
             parked,
         };
         (shard, found.unpublished)
+    }
+
+    /// Whether a partition of it waits for an operator.
+    #[must_use]
+    pub(crate) fn has_halted(&self) -> bool {
+        self.positions
+            .values()
+            .any(|position| position.halted.is_some())
     }
 
     /// Whether a record is still to be read.

@@ -155,6 +155,15 @@ pub(crate) static REDRIVES: LazyLock<Statement> = LazyLock::new(|| {
     )
 });
 
+/// Whether an operator has decided about a halt of these shards. Parameters: shard. Returns how
+/// many decisions there are, per row.
+pub(crate) static DECIDED: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        "SELECT count(*) FROM halts WHERE state = 'asked' AND partition = ANY($1::bigint[])",
+        "SELECT count(*) FROM halts WHERE state = 'asked' AND partition = ?1",
+    )
+});
+
 /// The keys of parked records. Parameters: shard. Returns shard, key, reader version.
 pub(crate) static PARKED_KEYS: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(

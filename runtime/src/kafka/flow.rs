@@ -14,27 +14,29 @@ use super::{
 };
 
 impl Polling {
+    /// Starts these partitions and no others: what was started before and has halted since stops.
     pub(super) fn start(&mut self, ticket: u64, mut partitions: Vec<(String, i32, i64)>) {
         let context = self.consumer.context();
         // What was revoked in the meantime is another member's.
         let owned = lock(&context.owned).clone();
         partitions.retain(|(topic, partition, _)| owned.contains(&(topic.clone(), *partition)));
         let mut list = TopicPartitionList::new();
-        let mut again = TopicPartitionList::new();
+        let mut before = TopicPartitionList::new();
         let mut started = lock(&context.started);
+        for (topic, partition) in std::mem::take(&mut *started) {
+            before.add_partition(&topic, partition);
+        }
         for (topic, partition, offset) in &partitions {
             let offset = Offset::Offset(*offset);
             log_answer(
                 "start",
                 list.add_partition_offset(topic, *partition, offset),
             );
-            if !started.insert((topic.clone(), *partition)) {
-                again.add_partition(topic, *partition);
-            }
+            started.insert((topic.clone(), *partition));
         }
         drop(started);
         let outcome = if is_incremental(&self.consumer) {
-            let stopped = self.consumer.incremental_unassign(&again);
+            let stopped = self.consumer.incremental_unassign(&before);
             stopped.and_then(|()| self.consumer.incremental_assign(&list))
         } else {
             self.consumer.assign(&list)

@@ -55,12 +55,9 @@ pub(crate) enum PollEvent {
         lost: bool,
         done: std_mpsc::SyncSender<()>,
     },
-    /// A partition cannot be read from where it should.
-    Halted {
-        topic: String,
-        partition: i32,
-        reason: String,
-    },
+    /// A partition cannot be read from where it should; Kafka does not say which. With it comes how
+    /// far each was polled before.
+    OutOfRange { polled: Vec<(String, i32, i64)> },
     /// The client cannot go on; the process must end.
     Fatal(String),
 }
@@ -228,36 +225,28 @@ impl Polling {
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                self.report_halted(error);
+                self.report_out_of_range(error);
             }
             _ => tracing::warn!(%error, "poll"),
         }
         true
     }
 
-    /// The error names no partition, so every partition whose position left its topic is looked for.
-    fn report_halted(&self, error: &KafkaError) {
+    /// The error names no partition, and the client has stopped that partition by itself: which it
+    /// is, is found out by whoever takes the shards again, once what was polled is done with.
+    fn report_out_of_range(&self, error: &KafkaError) {
+        tracing::warn!(%error, "a position is outside of its topic");
         let started = lock(&self.consumer.context().started).clone();
         let positions = self.consumer.position().unwrap_or_default();
-        for (topic, partition) in started {
-            let position = positions
-                .find_partition(&topic, partition)
-                .map(|one| one.offset());
-            let watermarks =
-                self.consumer
-                    .fetch_watermarks(&topic, partition, Duration::from_secs(2));
-            let (Some(Offset::Offset(position)), Ok((low, high))) = (position, watermarks) else {
-                continue;
-            };
-            if position < low || position > high {
-                let reason = format!("position {position} is outside of {low}..{high} ({error})");
-                drop(self.events.send(PollEvent::Halted {
-                    topic,
-                    partition,
-                    reason,
-                }));
+        let polled = |(topic, partition): (String, i32)| {
+            let position = positions.find_partition(&topic, partition)?.offset();
+            match position {
+                Offset::Offset(offset) => Some((topic, partition, offset)),
+                _ => None,
             }
-        }
+        };
+        let polled = started.into_iter().filter_map(polled).collect();
+        drop(self.events.send(PollEvent::OutOfRange { polled }));
     }
 }
 

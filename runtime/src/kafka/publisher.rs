@@ -29,8 +29,16 @@ pub(crate) struct Acknowledged {
 /// The producer of one member, shared by its lanes.
 pub(crate) struct Publisher {
     producer: ThreadedProducer<Deliveries>,
-    /// Until when the cluster is not asked for topic ids.
-    silent_until: Mutex<Option<Instant>>,
+    topic_ids: Mutex<TopicIds>,
+}
+
+/// Whether the cluster tells the ids of topics.
+#[derive(Debug, Default)]
+struct TopicIds {
+    /// It has told them before.
+    told: bool,
+    /// Until when a cluster that never did is not asked.
+    silent_until: Option<Instant>,
 }
 
 /// How long telling the ids of topics may take.
@@ -105,7 +113,7 @@ impl Publisher {
         let producer = options::producer(config).create_with_context(deliveries)?;
         Ok(Self {
             producer,
-            silent_until: Mutex::default(),
+            topic_ids: Mutex::default(),
         })
     }
 
@@ -186,21 +194,36 @@ impl Publisher {
 
     /// The ids of topics, as far as the cluster tells them. Blocks for at most
     /// [`TOPIC_IDS_TIMEOUT`]. A cluster that does not answer (the in-process one does not know the
-    /// request) is not asked again for a while: its ids are then not compared.
-    pub(crate) fn topic_ids(&self, topics: &[String]) -> Vec<Option<String>> {
-        let mut silent_until = self
-            .silent_until
+    /// request) is not asked again for a while: its ids are then not compared. Where they are
+    /// needed, because they are known from before, no answer is an error.
+    pub(crate) fn topic_ids(
+        &self,
+        topics: &[String],
+        is_needed: bool,
+    ) -> Result<Vec<Option<String>>, String> {
+        let mut asked = self
+            .topic_ids
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if silent_until.is_some_and(|until| Instant::now() < until) {
-            return vec![None; topics.len()];
+        if !is_needed
+            && asked
+                .silent_until
+                .is_some_and(|until| Instant::now() < until)
+        {
+            return Ok(vec![None; topics.len()]);
         }
         match topic_id::topic_ids(self.producer.client(), topics, TOPIC_IDS_TIMEOUT) {
-            Ok(ids) => ids,
+            Ok(ids) => {
+                asked.told |= ids.iter().any(Option::is_some);
+                Ok(ids)
+            }
+            Err(error) if is_needed || asked.told => {
+                Err(format!("ask for the ids of topics: {error}"))
+            }
             Err(error) => {
                 tracing::info!(error, "the cluster does not tell the ids of topics");
-                *silent_until = Some(Instant::now() + SILENT_FOR);
-                vec![None; topics.len()]
+                asked.silent_until = Some(Instant::now() + SILENT_FOR);
+                Ok(vec![None; topics.len()])
             }
         }
     }

@@ -13,8 +13,8 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::{copy, options};
-use crate::record::Record;
+use super::{copy, options, topic_id};
+use crate::{bookkeeping::halts::Present, record::Record};
 
 /// Without any record for so long, a scan gives up.
 const STALL_MAX: Duration = Duration::from_secs(30);
@@ -102,6 +102,35 @@ impl Scanner {
         let timeout = Duration::from_secs(10);
         let bounds = self.consumer.fetch_watermarks(topic, partition, timeout);
         bounds.map_err(|error| failed(topic, &error))
+    }
+
+    /// What a topic holds of a partition now, with the topic's id where that is asked for.
+    ///
+    /// # Errors
+    /// [`ScanError`] when Kafka does not answer.
+    pub fn present(
+        &self,
+        topic: &str,
+        partition: i32,
+        with_id: bool,
+    ) -> Result<Present, ScanError> {
+        let (first, end) = self.bounds(topic, partition)?;
+        let mut topic_id = None;
+        if with_id {
+            let names = [topic.to_owned()];
+            let timeout = Duration::from_secs(10);
+            let ids = topic_id::topic_ids(self.consumer.client(), &names, timeout);
+            let ids = ids.map_err(|reason| ScanError::Kafka {
+                topic: topic.to_owned(),
+                reason,
+            })?;
+            topic_id = ids.into_iter().next().flatten();
+        }
+        Ok(Present {
+            first,
+            end,
+            topic_id,
+        })
     }
 
     /// Reads one partition from its first record to where it ends at the time of the call, in

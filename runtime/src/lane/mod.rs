@@ -53,6 +53,7 @@ use crate::{
     status::{ShardStatus, Status},
     store::Store,
     task::Worker,
+    wait::Wait,
 };
 
 /// What a lane is told.
@@ -79,6 +80,8 @@ pub(crate) enum Control {
 pub(crate) enum LaneEvent {
     /// A shard turned out to have another owner.
     Fenced,
+    /// An operator has said where a halted partition goes on.
+    Decided,
     /// The process cannot go on.
     Fatal(String),
 }
@@ -137,6 +140,7 @@ pub(crate) struct Lane<G, W> {
     next_tick: Instant,
     next_prune: Instant,
     first_waiting: Option<Instant>,
+    wait: Wait,
 }
 
 impl<G: Group, W: Worker> Lane<G, W> {
@@ -182,6 +186,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             next_tick: Instant::now(),
             next_prune: Instant::now() + Duration::from_secs(60),
             first_waiting: None,
+            wait: Wait::new(format!("lane-{number}"), Arc::clone(&shared.status)),
             shared,
         }
     }
@@ -247,7 +252,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             Control::Resume if self.halted => {
                 self.tally.let_pass();
                 self.halted = false;
-                self.declare(None);
+                self.wait.over();
             }
             // The limit holds on for a lane that has not broken it.
             Control::Resume => {}
@@ -353,12 +358,6 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 .status
                 .set_position(topic, partition, position.next_offset);
         }
-    }
-
-    fn declare(&self, waiting_for: Option<&str>) {
-        self.shared
-            .status
-            .set_waiting(&format!("lane-{}", self.number), waiting_for);
     }
 
     fn drop_shard(&mut self, number: i32) {

@@ -26,7 +26,10 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 }
                 self.must_read_again = false;
                 self.drop_written();
-                self.declare(None);
+                // What could not be written may fail again: the batch says when the wait is over.
+                if self.pending.is_empty() && self.answers.is_empty() && self.found.is_empty() {
+                    self.wait.over();
+                }
                 true
             }
             Err(StoreError::Fatal(why)) => {
@@ -35,8 +38,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 false
             }
             Err(error) => {
-                tracing::warn!(%error, tries = self.failures, "database, waiting");
-                self.declare(Some("database"));
+                self.wait.on("database", &error.to_string());
                 self.back_off();
                 false
             }

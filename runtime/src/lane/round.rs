@@ -43,12 +43,12 @@ impl<G: Group, W: Worker> Lane<G, W> {
             .map(|shard| shard.outbox.unacknowledged())
             .sum();
         if unacknowledged >= config.unacknowledged_max {
-            self.declare(Some("kafka to acknowledge published events"));
+            self.wait.quietly("kafka to acknowledge published events");
             self.awaits_acknowledgement = true;
             return;
         }
         if std::mem::take(&mut self.awaits_acknowledgement) {
-            self.declare(None);
+            self.wait.over();
         }
         let room = config.batch_records_max.saturating_sub(self.pending.len());
         if room == 0 {
@@ -216,13 +216,12 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
         match changes.waits_for {
             Some((dependency, detail)) => {
-                tracing::warn!(dependency, detail, "waiting");
-                self.declare(Some(dependency));
+                self.wait.on(dependency, &detail);
                 self.back_off();
                 true
             }
             None => {
-                self.declare(None);
+                self.wait.over();
                 false
             }
         }
@@ -245,15 +244,14 @@ impl<G: Group, W: Worker> Lane<G, W> {
             BatchError::TooManyDeadLetters => {
                 tracing::error!("too many dead letters: paused until an operator resumes");
                 self.halted = true;
-                self.declare(Some("an operator: too many dead letters"));
+                self.wait.quietly("an operator: too many dead letters");
             }
             BatchError::Store(StoreError::Fatal(why)) => {
                 drop(self.shared.events.send(LaneEvent::Fatal(why.clone())));
                 self.back_off();
             }
             BatchError::Store(StoreError::Transient(why) | StoreError::Refused(why)) => {
-                tracing::warn!(why, tries = self.failures, "database, waiting");
-                self.declare(Some("database"));
+                self.wait.on("database", why);
                 self.must_read_again = true;
                 self.back_off();
             }

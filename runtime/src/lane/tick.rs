@@ -1,5 +1,5 @@
 //! What is looked for from time to time: timers that are due, redrives that were asked for, parked
-//! records that can be read, tasks that did not fit into memory, watermarks to be stored.
+//! records that can be read, decisions about halted partitions, tasks that did not fit into memory, watermarks to be stored.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::{
         statements,
     },
     group::{Group, Timestamp},
-    store::{Cells, Mode, Store, StoreError},
+    store::{Cell, Cells, Mode, Store, StoreError},
     takeover::{self, longs, rows},
     task::{Attempt, Worker},
 };
@@ -29,6 +29,7 @@ struct Looked {
     redrives: Vec<DeadLetter>,
     readable: Vec<Parked>,
     tasks: Vec<TaskRow>,
+    decided: bool,
 }
 
 impl<G: Group, W: Worker> Lane<G, W> {
@@ -55,9 +56,22 @@ impl<G: Group, W: Worker> Lane<G, W> {
             .filter(|shard| shard.parked.any_readable(reader))
             .map(|shard| shard.shard)
             .collect();
+        let halted: Vec<i32> = (self.shards.values())
+            .filter(|shard| shard.has_halted())
+            .map(|shard| shard.shard)
+            .collect();
         let numbers: Vec<i32> = self.shards.keys().copied().collect();
         let store = std::sync::Arc::clone(&self.shared.store);
-        match look(store.as_ref(), &numbers, &readable, &behind, reader).await {
+        match look(
+            store.as_ref(),
+            &numbers,
+            &readable,
+            &behind,
+            &halted,
+            reader,
+        )
+        .await
+        {
             Ok(mut looked) => {
                 let (answers, records): (Vec<_>, Vec<_>) =
                     (looked.redrives.into_iter()).partition(super::reopen::is_answer);
@@ -74,14 +88,16 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 drop(self.shared.events.send(LaneEvent::Fatal(why)));
             }
             Err(error) => {
-                tracing::warn!(%error, "database, waiting");
-                self.declare(Some("database"));
+                self.wait.on("database", &error.to_string());
                 self.back_off();
             }
         }
     }
 
     fn take_looked(&mut self, looked: Looked, behind: &[(i32, i64)]) {
+        if looked.decided {
+            drop(self.shared.events.send(LaneEvent::Decided));
+        }
         let full = usize::try_from(FOUND_MAX).unwrap_or(usize::MAX);
         let timers = self.hold_timers(looked.timers);
         let is_full =
@@ -186,6 +202,7 @@ async fn look(
     numbers: &[i32],
     readable: &[i32],
     behind: &[(i32, i64)],
+    halted: &[i32],
     reader: u32,
 ) -> Result<Looked, StoreError> {
     let mut transaction = store.begin(Mode::Snapshot).await?;
@@ -201,6 +218,7 @@ async fn look(
         redrives,
         readable: vec![],
         tasks: vec![],
+        decided: false,
     };
     if !readable.is_empty() {
         let readers = Cells::longs(readable.iter().map(|_| i64::from(reader)));
@@ -209,6 +227,13 @@ async fn look(
     }
     if !behind.is_empty() {
         looked.tasks = takeover::waiting_tasks(transaction.as_mut(), behind).await?;
+    }
+    if !halted.is_empty() {
+        let kinds = [i64::KIND];
+        let mut decided = transaction
+            .query(&statements::DECIDED, vec![longs(halted)], &kinds)
+            .await?;
+        looked.decided = (0..decided[0].len()).any(|row| i64::take(&mut decided[0], row) > Some(0));
     }
     transaction.commit().await?;
     Ok(looked)

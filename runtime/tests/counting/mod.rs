@@ -231,6 +231,33 @@ impl Cluster {
         tokio::task::spawn_blocking(ask).await.unwrap().unwrap()
     }
 
+    /// Puts the stored position of a partition behind the end of its topic, as a topic would that
+    /// has lost its end.
+    pub(crate) async fn misplace(&self, partition: i32, next_offset: i64) {
+        self.execute(&format!(
+            "UPDATE positions SET next_offset = {next_offset} WHERE partition = {partition}"
+        ))
+        .await;
+    }
+
+    /// An operator's word: the halted partitions go on at an offset, or at their first record.
+    pub(crate) async fn decide(&self, to: Option<i64>) {
+        let to = to.map_or("NULL".to_owned(), |to| to.to_string());
+        self.execute(&format!(
+            "UPDATE halts SET state = 'asked', move_to = {to}, moved_by = 'ada', \
+             reason = 'a test', asked_at = 1 WHERE state = 'standing'"
+        ))
+        .await;
+    }
+
+    /// Halts in a state.
+    pub(crate) async fn halts(&self, state: &str) -> i64 {
+        self.number(&format!(
+            "SELECT COUNT(*) FROM halts WHERE state = '{state}'"
+        ))
+        .await
+    }
+
     /// How often redriven dead letters have come back.
     pub(crate) async fn redrives(&self) -> i64 {
         self.number("SELECT COALESCE(SUM(redrives), 0) FROM dead_letters")
