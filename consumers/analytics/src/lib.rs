@@ -65,12 +65,20 @@ impl Analytics {
 }
 
 /// The group's tables as numbered SQL.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "windows and what was counted",
-    postgres: include_str!("../migrations/0001_windows.postgres.sql"),
-    sqlite: include_str!("../migrations/0001_windows.sqlite.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "windows and what was counted",
+        postgres: include_str!("../migrations/0001_windows.postgres.sql"),
+        sqlite: include_str!("../migrations/0001_windows.sqlite.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "room to update",
+        postgres: include_str!("../migrations/0002_room_to_update.postgres.sql"),
+        sqlite: include_str!("../migrations/0002_room_to_update.sqlite.sql"),
+    },
+];
 
 impl Group for Analytics {
     const NAME: &'static str = "analytics";

@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn both_databases_know_every_state() {
-        let latest = crate::MIGRATIONS.last().unwrap();
+        // The last step that changed the states.
+        let latest = crate::MIGRATIONS[1];
         for state in State::ALL {
             assert_eq!(State::parse(state.as_str()), Some(*state));
             let word = format!("'{}'", state.as_str());

@@ -7,12 +7,20 @@
 use runtime::store::Migration;
 
 /// The numbered steps of the schema.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "reservations",
-    postgres: include_str!("../migrations/0001_reservations.postgres.sql"),
-    sqlite: include_str!("../migrations/0001_reservations.sqlite.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "reservations",
+        postgres: include_str!("../migrations/0001_reservations.postgres.sql"),
+        sqlite: include_str!("../migrations/0001_reservations.sqlite.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "room to update",
+        postgres: include_str!("../migrations/0002_room_to_update.postgres.sql"),
+        sqlite: include_str!("../migrations/0002_room_to_update.sqlite.sql"),
+    },
+];
 
 runtime::table! {
     /// What is known of one purchase, and what became of its reservation. Facts are remembered by

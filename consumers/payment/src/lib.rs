@@ -48,6 +48,12 @@ pub const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0002_disputed.postgres.sql"),
         sqlite: include_str!("../migrations/0002_disputed.sqlite.sql"),
     },
+    Migration {
+        number: 3,
+        name: "room to update",
+        postgres: include_str!("../migrations/0003_room_to_update.postgres.sql"),
+        sqlite: include_str!("../migrations/0003_room_to_update.sqlite.sql"),
+    },
 ];
 
 /// The group.

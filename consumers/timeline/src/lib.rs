@@ -70,12 +70,20 @@ impl Timeline {
 }
 
 /// The group's tables as numbered SQL.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "purchases and their events",
-    postgres: include_str!("../migrations/0001_purchases.postgres.sql"),
-    sqlite: include_str!("../migrations/0001_purchases.sqlite.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "purchases and their events",
+        postgres: include_str!("../migrations/0001_purchases.postgres.sql"),
+        sqlite: include_str!("../migrations/0001_purchases.sqlite.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "room to update",
+        postgres: include_str!("../migrations/0002_room_to_update.postgres.sql"),
+        sqlite: include_str!("../migrations/0002_room_to_update.sqlite.sql"),
+    },
+];
 
 impl Group for Timeline {
     const NAME: &'static str = "timeline";
