@@ -33,6 +33,11 @@ impl Database {
         }
     }
 
+    /// Its address, for stores of other names.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn connect(&self) -> Arc<dyn Store> {
         runtime::store::open(&self.url, "sample").unwrap()
     }
@@ -67,6 +72,8 @@ macro_rules! suite {
             bulk::a_table_is_read_page_by_page_in_key_order
             failure::a_dropped_transaction_leaves_nothing
             failure::a_refused_row_leaves_nothing_of_its_transaction
+            failure::a_statement_that_was_not_waited_for_is_refused_by_the_next
+            failure::statements_that_were_not_waited_for_take_effect_in_order
             failure::a_deferred_constraint_refuses_the_commit
             failure::a_text_with_a_zero_byte_is_refused
             failure::a_missing_table_is_fatal

@@ -87,6 +87,10 @@ impl<G: Group> Batch<'_, G> {
             None => decide::decide_all(self.group, &mut rows, &inputs, &mut parked, &self.around),
             Some(why) => decide::refused_by_store(why, &inputs, &mut parked),
         };
+        // Rows shared with other shards are locked from here to the commit: the database writes
+        // while this side works out what else follows.
+        (self.beat)(true);
+        rows.write(transaction.as_mut()).await?;
         let mut changes = Changes::of(&inputs, verdicts, &self.around);
         if changes.set_aside > 0 && !(self.allowed)(changes.records, changes.set_aside) {
             return Err(BatchError::TooManyDeadLetters);
@@ -101,8 +105,6 @@ impl<G: Group> Batch<'_, G> {
             .iter()
             .filter(|row| !answered.contains(&row.task_id));
         changes.retried_tasks.extend(retried.cloned());
-        (self.beat)(true);
-        rows.write(transaction.as_mut()).await?;
         let started_tasks = write_changes(&changes, transaction.as_mut()).await?;
         let fence = self.fence(&inputs, &changes);
         let held = transaction
@@ -218,7 +220,7 @@ async fn write_changes(
     let gone: Vec<&str> = gone.map(|(timer_id, _)| timer_id.as_str()).collect();
     if !gone.is_empty() {
         transaction
-            .execute(&TimerRow::TABLE.delete(), vec![Cells::texts(gone)])
+            .enqueue(&TimerRow::TABLE.delete(), vec![Cells::texts(gone)])
             .await?;
     }
     write(
@@ -243,7 +245,7 @@ async fn write_changes(
             Cells::longs(changes.unparked.iter().map(|one| i64::from(one.1))),
             Cells::longs(changes.unparked.iter().map(|one| one.2)),
         ];
-        transaction.execute(&Parked::TABLE.delete(), cells).await?;
+        transaction.enqueue(&Parked::TABLE.delete(), cells).await?;
     }
     write(
         transaction,
@@ -296,8 +298,7 @@ async fn write<'r, R: Row>(
     if columns[0].is_empty() {
         return Ok(());
     }
-    transaction.execute(statement, columns).await?;
-    Ok(())
+    transaction.enqueue(statement, columns).await
 }
 
 /// The changes of a committed batch, applied to the shards in memory.

@@ -55,7 +55,6 @@ impl<R: Row> Appends<R> {
                 row.push(&mut columns);
             }
         }
-        transaction.execute(&R::TABLE.insert_new(), columns).await?;
-        Ok(())
+        transaction.enqueue(&R::TABLE.insert_new(), columns).await
     }
 }

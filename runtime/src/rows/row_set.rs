@@ -194,11 +194,11 @@ impl<R: Row> RowSet<R> {
             }
         }
         if !changed[0].is_empty() {
-            transaction.execute(&table.upsert(), changed).await?;
+            transaction.enqueue(&table.upsert(), changed).await?;
         }
         if !removed[0].is_empty() {
             removed.truncate(table.key_columns);
-            transaction.execute(&table.delete(), removed).await?;
+            transaction.enqueue(&table.delete(), removed).await?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Numbered migrations, applied once each, recorded with a checksum.
 //!
-//! The course is the same for both databases and is here; what differs (how to be alone, how to run
-//! a text of several statements) is behind [`Target`]. A step and its record commit together, so a
+//! The course is the same for both databases and is here; what differs (how to begin, how to be
+//! alone, how to run a text of several statements) is behind [`Target`]. A step and its record commit together, so a
 //! crash in between leaves neither.
 
 use std::{
@@ -11,7 +11,9 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Cells, Column, Kind, Mode, Statement, Store, StoreError, Table, Transaction};
+use super::{
+    BoxFuture, Cells, Column, Kind, Mode, Statement, Store, StoreError, Table, Transaction,
+};
 
 /// One numbered step of a group's schema, in both dialects.
 ///
@@ -96,10 +98,15 @@ impl MigrationError {
     }
 }
 
-/// What a database adds to the common course.
-pub(super) trait Target: Store {
+/// What a database adds to the common course: whatever has this is a [`Store`].
+pub(super) trait Target: Send + Sync + 'static {
     /// A transaction that may run whole texts.
-    type Open: Transaction;
+    type Open: Transaction + 'static;
+    /// Begins a transaction.
+    fn transaction(
+        &self,
+        mode: Mode,
+    ) -> impl Future<Output = Result<Self::Open, StoreError>> + Send;
     /// The text for this database.
     fn text(migration: &Migration) -> &'static str;
     /// Begins a transaction while which no other may migrate the same database, and makes sure that
@@ -110,6 +117,31 @@ pub(super) trait Target: Store {
         open: &mut Self::Open,
         text: &'static str,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl<T: Target> Store for T {
+    fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<Box<dyn Transaction>, StoreError>> {
+        Box::pin(async move {
+            let transaction = self.transaction(mode).await?;
+            Ok(Box::new(transaction) as Box<dyn Transaction>)
+        })
+    }
+
+    fn migrate<'a>(
+        &'a self,
+        component: &'a str,
+        migrations: &'a [Migration],
+    ) -> BoxFuture<'a, Result<usize, MigrationError>> {
+        Box::pin(migrate(self, component, migrations))
+    }
+
+    fn pending<'a>(
+        &'a self,
+        component: &'a str,
+        migrations: &'a [Migration],
+    ) -> BoxFuture<'a, Result<Vec<Migration>, MigrationError>> {
+        Box::pin(pending(self, component, migrations))
+    }
 }
 
 /// Which steps were applied, and how they read.
@@ -139,7 +171,7 @@ const fn column(name: &'static str, kind: Kind) -> Column {
     Column { name, kind }
 }
 
-pub(super) async fn migrate<T: Target>(
+async fn migrate<T: Target>(
     target: &T,
     component: &str,
     migrations: &[Migration],
@@ -183,19 +215,19 @@ pub(super) async fn migrate<T: Target>(
     }
 }
 
-pub(super) async fn pending<T: Target>(
+async fn pending<T: Target>(
     target: &T,
     component: &str,
     migrations: &[Migration],
 ) -> Result<Vec<Migration>, MigrationError> {
-    let mut snapshot = target.begin(Mode::Snapshot).await?;
+    let mut snapshot = target.transaction(Mode::Snapshot).await?;
     let exists = Statement::new(
         "SELECT to_regclass('migrations') IS NOT NULL",
         "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'",
     );
     let columns = snapshot.query(&exists, vec![], &[Kind::Bool]).await?;
     let records = if columns == [Cells::Bool(vec![Some(true)])] {
-        records(&mut *snapshot, component).await?
+        records(&mut snapshot, component).await?
     } else {
         vec![]
     };

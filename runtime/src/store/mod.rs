@@ -138,6 +138,18 @@ pub trait Transaction: Send {
         parameters: Vec<Cells>,
     ) -> BoxFuture<'a, Result<u64, StoreError>>;
 
+    /// Executes a statement like [`Transaction::execute`], but need not wait for its answer: the
+    /// database works on it while the caller prepares what follows. Statements take effect in the
+    /// order in which they were given, and an error is that of the first that failed; the next call
+    /// that waits, `commit` at the latest, returns it.
+    fn enqueue<'a>(
+        &'a mut self,
+        statement: &'a Statement,
+        parameters: Vec<Cells>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.execute(statement, parameters).await.map(drop) })
+    }
+
     /// Runs a query; returns its columns, which must be of the given kinds.
     fn query<'a>(
         &'a mut self,

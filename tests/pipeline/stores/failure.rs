@@ -9,7 +9,7 @@ use runtime::{
 
 use super::{
     Database,
-    sample::{Movement, Sample, Stock, columns, count_committed, stock},
+    sample::{Movement, Sample, Stock, columns, count, count_committed, stock},
     write,
 };
 
@@ -57,6 +57,56 @@ pub(crate) async fn a_refused_row_leaves_nothing_of_its_transaction(database: &D
     assert_eq!(transaction.execute(&upsert, without).await, Ok(2));
     transaction.commit().await.unwrap();
     assert_eq!(count_committed(&*store, "stock").await, 2);
+}
+
+pub(crate) async fn a_statement_that_was_not_waited_for_is_refused_by_the_next(
+    database: &Database,
+) {
+    let store = database.prepared().await;
+    let upsert = Stock::TABLE.upsert();
+    for waits in [true, false] {
+        let mut transaction = write(&store).await;
+        let mut outcome = Ok(());
+        for (sku, on_hand) in [("a", 1), ("b", -1), ("c", 3)] {
+            let rows = columns(&[stock(sku, on_hand)]);
+            outcome = outcome.and(transaction.enqueue(&upsert, rows).await);
+        }
+        if waits {
+            let more = columns(&[stock("d", 4)]);
+            outcome = outcome.and(transaction.execute(&upsert, more).await.map(drop));
+            let refused = outcome.clone().unwrap_err();
+            assert!(
+                refused.to_string().to_lowercase().contains("check"),
+                "the first error, not one that follows from it: {refused}"
+            );
+        }
+        outcome = outcome.and(transaction.commit().await);
+        assert!(
+            matches!(outcome, Err(StoreError::Refused(_))),
+            "{outcome:?}"
+        );
+        assert_eq!(count_committed(&*store, "stock").await, 0);
+    }
+}
+
+pub(crate) async fn statements_that_were_not_waited_for_take_effect_in_order(database: &Database) {
+    let store = database.prepared().await;
+    let upsert = Stock::TABLE.upsert();
+    let mut transaction = write(&store).await;
+    for on_hand in 0..200 {
+        let rows = columns(&[stock("a", on_hand)]);
+        transaction.enqueue(&upsert, rows).await.unwrap();
+    }
+    let before = transaction.statements();
+    assert_eq!(count(&mut *transaction, "stock").await, 1);
+    assert_eq!(transaction.statements(), before + 1);
+    transaction.commit().await.unwrap();
+    let mut transaction = write(&store).await;
+    let kinds = Stock::TABLE.kinds();
+    let found = transaction
+        .query(&Stock::TABLE.select(), vec![Cells::texts(["a"])], &kinds)
+        .await;
+    assert_eq!(found.unwrap(), columns(&[stock("a", 199)]));
 }
 
 pub(crate) async fn a_deferred_constraint_refuses_the_commit(database: &Database) {

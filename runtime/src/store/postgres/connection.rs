@@ -1,19 +1,48 @@
 //! One connection: how it is made and set up, and its prepared statements.
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
-use futures_util::TryStreamExt;
+use futures_util::{
+    TryStreamExt,
+    future::{MaybeDone, maybe_done},
+};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls, types::ToSql};
 
 use super::{columns, errors::classify, limits::Limits};
-use crate::store::{Cells, Kind, StoreError};
+use crate::store::{BoxFuture, Cells, Kind, StoreError};
 
 /// Distinct statement texts that stay prepared; beyond it all are forgotten and prepared anew.
 const PREPARED_MAX: usize = 256;
 
+type Answer = BoxFuture<'static, Result<(), StoreError>>;
+
+/// A statement that was sent, and its answer once it has come.
+pub(super) struct Sent(Pin<Box<MaybeDone<Answer>>>);
+
+impl Sent {
+    pub(super) async fn answer(mut self) -> Result<(), StoreError> {
+        self.0.as_mut().await;
+        let answer = self.0.as_mut().take_output();
+        answer.unwrap_or_else(|| Err(StoreError::Fatal("an answer was taken twice".into())))
+    }
+}
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sent")
+    }
+}
+
 pub(super) struct Connection {
-    client: Client,
+    client: Arc<Client>,
     driver: JoinHandle<()>,
     prepared: HashMap<Arc<str>, tokio_postgres::Statement>,
 }
@@ -49,7 +78,7 @@ impl Connection {
             }
         });
         let connection = Self {
-            client,
+            client: Arc::new(client),
             driver,
             prepared: HashMap::new(),
         };
@@ -78,6 +107,25 @@ impl Connection {
         let arrays: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(columns::array).collect();
         let affected = self.client.execute(&statement, &arrays).await;
         affected.map_err(classify)
+    }
+
+    /// Sends a statement and does not wait. The driver sends a request when it is first polled, so
+    /// that statements are sent, and executed, in the order of these calls.
+    pub(super) async fn send(
+        &mut self,
+        text: &Arc<str>,
+        parameters: Vec<Cells>,
+    ) -> Result<Sent, StoreError> {
+        let statement = self.prepare(text, &parameters).await?;
+        let client = Arc::clone(&self.client);
+        let answer: Answer = Box::pin(async move {
+            let arrays: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(columns::array).collect();
+            let affected = client.execute(&statement, &arrays).await;
+            affected.map(drop).map_err(classify)
+        });
+        let mut sent = Box::pin(maybe_done(answer));
+        poll_fn(|context| Poll::Ready(sent.as_mut().poll(context).is_ready())).await;
+        Ok(Sent(sent))
     }
 
     pub(super) async fn query(
@@ -138,9 +186,16 @@ const CANCEL_WAIT: Duration = Duration::from_secs(5);
 
 /// What every session is told first: where its tables are and how long it may keep others waiting.
 /// A server that is set to acknowledge before the disk has it is told not to.
+///
+/// Every statement of a batch finds its rows by key. The server plans each once per connection, and
+/// one that was planned while its table was empty would go on to read all of a table that has grown
+/// since: so reading a whole table is made the last resort. Its estimate is then so high that the
+/// server would compile such a plan first, which never pays here.
 fn session(schema: &str, limits: &Limits) -> String {
     format!(
         "SET search_path TO {schema}; \
+         SET enable_seqscan = off; \
+         SET jit = off; \
          SET statement_timeout = {}; \
          SET lock_timeout = {}; \
          SET idle_in_transaction_session_timeout = {}; \

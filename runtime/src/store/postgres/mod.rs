@@ -16,9 +16,7 @@ use std::sync::Arc;
 
 use tokio_postgres::config::TargetSessionAttrs;
 
-use super::{
-    BoxFuture, Migration, MigrationError, Mode, Store, StoreError, Transaction, migrate, open,
-};
+use super::{Migration, Mode, StoreError, migrate, open};
 pub use limits::Limits;
 use pool::Pool;
 use transaction::PostgresTransaction;
@@ -79,42 +77,23 @@ impl PostgresStore {
 
 type Open = PostgresTransaction;
 
-impl Store for PostgresStore {
-    fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<Box<dyn Transaction>, StoreError>> {
-        Box::pin(async move {
-            let text = match mode {
-                Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned(),
-                // Whoever reads a snapshot page by page works between the pages.
-                Mode::Snapshot => format!(
-                    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
-                     SET LOCAL idle_in_transaction_session_timeout = {}",
-                    self.pool.limits.idle_in_snapshot.as_millis()
-                ),
-            };
-            let transaction = self.begin_concrete(&text).await?;
-            Ok(Box::new(transaction) as Box<dyn Transaction>)
-        })
-    }
-
-    fn migrate<'a>(
-        &'a self,
-        component: &'a str,
-        migrations: &'a [Migration],
-    ) -> BoxFuture<'a, Result<usize, MigrationError>> {
-        Box::pin(migrate::migrate(self, component, migrations))
-    }
-
-    fn pending<'a>(
-        &'a self,
-        component: &'a str,
-        migrations: &'a [Migration],
-    ) -> BoxFuture<'a, Result<Vec<Migration>, MigrationError>> {
-        Box::pin(migrate::pending(self, component, migrations))
-    }
-}
-
 impl migrate::Target for PostgresStore {
     type Open = PostgresTransaction;
+
+    async fn transaction(&self, mode: Mode) -> Result<Open, StoreError> {
+        let text = match mode {
+            Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned(),
+            // Whoever reads a snapshot page by page works between the pages, and may well mean
+            // a whole table.
+            Mode::Snapshot => format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+                 SET LOCAL enable_seqscan = on; \
+                 SET LOCAL idle_in_transaction_session_timeout = {}",
+                self.pool.limits.idle_in_snapshot.as_millis()
+            ),
+        };
+        self.begin_concrete(&text).await
+    }
 
     fn text(migration: &Migration) -> &'static str {
         migration.postgres

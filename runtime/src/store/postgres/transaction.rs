@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use super::{connection::within, pool::Lease};
+use super::{
+    connection::{Sent, within},
+    pool::Lease,
+};
 use crate::store::{
     BoxFuture, Cells, Kind, Statement, StoreError, Transaction, rows_of_parameters,
 };
@@ -17,6 +20,8 @@ const ROLLBACK_WAIT: Duration = Duration::from_secs(2);
 /// See [`Transaction`].
 #[derive(Debug)]
 pub(crate) struct PostgresTransaction {
+    /// Sent and not yet answered, in order.
+    sent: Vec<Sent>,
     /// None after the end.
     lease: Option<Lease>,
     answer_wait: Duration,
@@ -31,6 +36,7 @@ impl PostgresTransaction {
         let mut transaction = Self {
             answer_wait: lease.limits().answer,
             lease: Some(lease),
+            sent: Vec::new(),
             // The commit, ahead of time.
             statements: 1,
             under_way: false,
@@ -48,6 +54,25 @@ impl PostgresTransaction {
     pub(super) async fn run_text(&mut self, text: &str) -> Result<(), StoreError> {
         let (wait, lease) = self.start()?;
         let outcome = lease.connection.run_text(wait, text).await;
+        self.note(outcome)
+    }
+
+    /// Waits for the answers to everything that was sent, up to the first that failed: that one says
+    /// why, and the server refuses all that follow.
+    async fn answers(&mut self) -> Result<(), StoreError> {
+        self.require_open()?;
+        let sent = std::mem::take(&mut self.sent);
+        if sent.is_empty() {
+            return Ok(());
+        }
+        self.under_way = true;
+        let mut outcome = Ok(());
+        for sent in sent {
+            outcome = within(self.answer_wait, sent.answer()).await;
+            if outcome.is_err() {
+                break;
+            }
+        }
         self.note(outcome)
     }
 
@@ -85,10 +110,30 @@ impl Transaction for PostgresTransaction {
             if rows_of_parameters(&parameters)? == Some(0) {
                 return Ok(0);
             }
+            self.answers().await?;
             let (wait, lease) = self.start()?;
             let execute = lease.connection.execute(&statement.postgres, &parameters);
             let outcome = within(wait, execute).await;
             self.note(outcome)
+        })
+    }
+
+    fn enqueue<'a>(
+        &'a mut self,
+        statement: &'a Statement,
+        parameters: Vec<Cells>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.require_open()?;
+            if rows_of_parameters(&parameters)? == Some(0) {
+                return Ok(());
+            }
+            let (wait, lease) = self.start()?;
+            let send = lease.connection.send(&statement.postgres, parameters);
+            let outcome = within(wait, send).await;
+            let sent = self.note(outcome)?;
+            self.sent.push(sent);
+            Ok(())
         })
     }
 
@@ -103,6 +148,7 @@ impl Transaction for PostgresTransaction {
             if rows_of_parameters(&parameters)? == Some(0) {
                 return Ok(kinds.iter().map(|kind| Cells::new(*kind)).collect());
             }
+            self.answers().await?;
             let (wait, lease) = self.start()?;
             let query = lease
                 .connection
@@ -119,7 +165,7 @@ impl Transaction for PostgresTransaction {
     fn commit(mut self: Box<Self>) -> BoxFuture<'static, Result<(), StoreError>> {
         Box::pin(async move {
             // Also because Postgres answers COMMIT in a failed transaction with a cheerful ROLLBACK.
-            self.require_open()?;
+            self.answers().await?;
             self.run_text("COMMIT").await?;
             if let Some(lease) = self.lease.take() {
                 lease.give_back();

@@ -20,7 +20,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::{BoxFuture, Migration, MigrationError, Mode, Store, StoreError, Transaction, migrate};
+use super::{Migration, Mode, StoreError, migrate};
 use pool::Pool;
 use transaction::SqliteTransaction;
 
@@ -60,40 +60,15 @@ impl SqliteStore {
             pool: Arc::new(pool),
         })
     }
-
-    async fn begin_concrete(&self, mode: Mode) -> Result<SqliteTransaction, StoreError> {
-        let lease = Pool::lease(&self.pool, mode).await?;
-        SqliteTransaction::begin(lease, mode).await
-    }
-}
-
-impl Store for SqliteStore {
-    fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<Box<dyn Transaction>, StoreError>> {
-        Box::pin(async move {
-            let transaction = self.begin_concrete(mode).await?;
-            Ok(Box::new(transaction) as Box<dyn Transaction>)
-        })
-    }
-
-    fn migrate<'a>(
-        &'a self,
-        component: &'a str,
-        migrations: &'a [Migration],
-    ) -> BoxFuture<'a, Result<usize, MigrationError>> {
-        Box::pin(migrate::migrate(self, component, migrations))
-    }
-
-    fn pending<'a>(
-        &'a self,
-        component: &'a str,
-        migrations: &'a [Migration],
-    ) -> BoxFuture<'a, Result<Vec<Migration>, MigrationError>> {
-        Box::pin(migrate::pending(self, component, migrations))
-    }
 }
 
 impl migrate::Target for SqliteStore {
     type Open = SqliteTransaction;
+
+    async fn transaction(&self, mode: Mode) -> Result<SqliteTransaction, StoreError> {
+        let lease = Pool::lease(&self.pool, mode).await?;
+        SqliteTransaction::begin(lease, mode).await
+    }
 
     fn text(migration: &Migration) -> &'static str {
         migration.sqlite
@@ -101,7 +76,7 @@ impl migrate::Target for SqliteStore {
 
     /// The write lock is taken by `BEGIN IMMEDIATE`: whoever has it is alone.
     async fn begin_alone(&self) -> Result<SqliteTransaction, StoreError> {
-        self.begin_concrete(Mode::Write).await
+        migrate::Target::transaction(self, Mode::Write).await
     }
 
     async fn run(open: &mut SqliteTransaction, text: &'static str) -> Result<(), StoreError> {
