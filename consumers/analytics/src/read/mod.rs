@@ -3,16 +3,20 @@
 //! Every answer is one snapshot and costs a bounded number of statements and rows. Rates are exact
 //! fractions; the only estimate is that of distinct customers, and it is named so.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod columns;
+mod totals;
 
-use runtime::store::{Cells, Kind, Mode, Statement, Store, StoreError, Transaction};
-use serde::Serialize;
+use std::sync::Arc;
 
-use crate::{
-    rows::WindowRow,
-    sketch::{self, Sketch},
-    windows::Windows,
+use runtime::store::{Cells, Kind, Mode, Store, StoreError};
+
+use self::{
+    columns::{RANGE, longs, statement, sum, table},
+    totals::{COUNTS, count_names, money_by_window, rates},
 };
+use crate::{sketch::Sketch, windows::Windows};
+
+pub use totals::{Fraction, Money, Rates, Together, TopItem, WindowTotals};
 
 /// How many windows one question may span.
 pub const WINDOWS_MAX: i64 = 10_000;
@@ -20,7 +24,6 @@ pub const WINDOWS_MAX: i64 = 10_000;
 pub const LIMIT_MAX: u32 = 1_000;
 
 const SKETCHES_AT_A_TIME: i64 = 24;
-const COUNTS: usize = 21;
 
 /// Why a question was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,88 +64,6 @@ pub enum TopBy {
         /// ISO 4217.
         currency: String,
     },
-}
-
-/// An exact ratio; the denominator may be 0, when there was nothing to be a part of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Fraction {
-    /// The part.
-    pub numerator: i64,
-    /// The whole.
-    pub denominator: i64,
-}
-
-/// Of the purchases made in a window, what became of them so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Rates {
-    /// Authorised.
-    pub conversion: Fraction,
-    /// Declined.
-    pub decline: Fraction,
-    /// Out of stock.
-    pub stock_out: Fraction,
-    /// Cancelled.
-    pub cancellation: Fraction,
-    /// Paid for.
-    pub capture: Fraction,
-}
-
-/// Money of a window in minor units, by when it moved.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Money {
-    /// Totals of the purchases made.
-    pub ordered_minor: i64,
-    /// What was captured.
-    pub captured_minor: i64,
-    /// What was given back.
-    pub refunded_minor: i64,
-    /// Captured less refunded; negative when more was given back than came in.
-    pub revenue_minor: i64,
-}
-
-/// One window, all shards added up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WindowTotals {
-    /// Its first instant, microseconds since the epoch.
-    pub start: i64,
-    /// Its length.
-    pub size_micros: i64,
-    /// What happened in it, by the names of the columns of `windows`.
-    pub counts: BTreeMap<&'static str, i64>,
-    /// What became of its purchases.
-    pub rates: Rates,
-    /// Money by currency.
-    pub money: BTreeMap<String, Money>,
-}
-
-/// One item in one currency over a range.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TopItem {
-    /// The item.
-    pub item_id: i64,
-    /// ISO 4217.
-    pub currency: String,
-    /// Units ordered.
-    pub ordered_units: i64,
-    /// Their price, without tax and shipping.
-    pub ordered_minor: i64,
-    /// Units paid for.
-    pub captured_units: i64,
-    /// Their price.
-    pub captured_minor: i64,
-    /// Units refunded.
-    pub refunded_units: i64,
-    /// Their price.
-    pub refunded_minor: i64,
-}
-
-/// An item that was bought together with the one asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Together {
-    /// The other item.
-    pub item_id: i64,
-    /// Baskets with both.
-    pub baskets: i64,
 }
 
 /// Reads the tables of analytics.
@@ -339,8 +260,6 @@ impl Reader {
     }
 }
 
-const RANGE: &str = "WHERE size_micros = @1 AND window_start >= @2 AND window_start < @3";
-
 fn check(range: Range, size_micros: i64) -> Result<(), ReadError> {
     let Some(length) = range
         .to
@@ -364,122 +283,4 @@ fn check_limit(limit: u32) -> Result<(), ReadError> {
     Err(ReadError::Question(format!(
         "limit must be 1 to {LIMIT_MAX}"
     )))
-}
-
-/// The counts of [`WindowRow`]: its columns behind key, size, start and shard.
-fn count_names() -> Vec<&'static str> {
-    let columns = <WindowRow as runtime::rows::Row>::TABLE.columns;
-    columns[4..].iter().map(|column| column.name).collect()
-}
-
-fn sum(column: &str) -> String {
-    format!("CAST(SUM({column}) AS BIGINT)")
-}
-
-/// The same text for both databases: `@n` stands for the one integer of parameter column n, `#n`
-/// for its one text.
-fn statement(text: &str) -> Statement {
-    let (mut postgres, mut sqlite) = (text.to_owned(), text.to_owned());
-    for place in 1..=5 {
-        let marks = [
-            (format!("@{place}"), "bigint"),
-            (format!("#{place}"), "text"),
-        ];
-        for (mark, array) in marks {
-            postgres = postgres.replace(&mark, &format!("(${place}::{array}[])[1]"));
-            sqlite = sqlite.replace(&mark, &format!("?{place}"));
-        }
-    }
-    Statement::new(postgres, sqlite)
-}
-
-fn longs(values: &[i64]) -> Vec<Cells> {
-    values.iter().map(|value| Cells::longs([*value])).collect()
-}
-
-struct Answer(Vec<Cells>);
-
-async fn table(
-    transaction: &mut dyn Transaction,
-    statement: &Statement,
-    parameters: Vec<Cells>,
-    kinds: &[Kind],
-) -> Result<Answer, StoreError> {
-    Ok(Answer(
-        transaction.query(statement, parameters, kinds).await?,
-    ))
-}
-
-impl Answer {
-    fn rows(&self) -> usize {
-        self.0.first().map_or(0, Cells::len)
-    }
-
-    fn long(&self, column: usize, row: usize) -> Result<i64, StoreError> {
-        match &self.0[column] {
-            Cells::Long(values) => values[row].ok_or_else(|| misfit(column)),
-            _ => Err(misfit(column)),
-        }
-    }
-
-    fn text(&self, column: usize, row: usize) -> Result<String, StoreError> {
-        match &self.0[column] {
-            Cells::Text(values) => values[row].clone().ok_or_else(|| misfit(column)),
-            _ => Err(misfit(column)),
-        }
-    }
-
-    fn sketch(&self, column: usize, row: usize) -> Result<Sketch, StoreError> {
-        let registers = match &self.0[column] {
-            Cells::Bytes(values) => values[row].clone(),
-            _ => None,
-        };
-        (registers.and_then(Sketch::from_bytes)).ok_or_else(|| {
-            let expected = sketch::REGISTERS;
-            StoreError::Fatal(format!(
-                "a sketch of customers has not {expected} registers"
-            ))
-        })
-    }
-}
-
-fn misfit(column: usize) -> StoreError {
-    StoreError::Fatal(format!("column {column} of a sum does not fit"))
-}
-
-fn money_by_window(money: &Answer) -> Result<BTreeMap<i64, BTreeMap<String, Money>>, StoreError> {
-    let mut by_window: BTreeMap<i64, BTreeMap<String, Money>> = BTreeMap::new();
-    for row in 0..money.rows() {
-        let (captured_minor, refunded_minor) = (money.long(3, row)?, money.long(4, row)?);
-        let of_currency = Money {
-            ordered_minor: money.long(2, row)?,
-            captured_minor,
-            refunded_minor,
-            // Both are sums of what is not negative, so the difference fits.
-            revenue_minor: captured_minor - refunded_minor,
-        };
-        let window = by_window.entry(money.long(0, row)?).or_default();
-        window.insert(money.text(1, row)?, of_currency);
-    }
-    Ok(by_window)
-}
-
-fn rates(names: &[&'static str], counts: &Answer, row: usize) -> Result<Rates, StoreError> {
-    let of = |name: &str| {
-        let place = names.iter().position(|known| *known == name);
-        counts.long(place.expect("a column of windows") + 1, row)
-    };
-    let of_purchases = |name: &str| {
-        Ok::<_, StoreError>(Fraction {
-            numerator: of(name)?,
-            denominator: of("purchases")?,
-        })
-    };
-    Ok(Rates {
-        conversion: of_purchases("of_purchases_authorised")?,
-        decline: of_purchases("of_purchases_declined")?,
-        stock_out: of_purchases("of_purchases_out_of_stock")?,
-        cancellation: of_purchases("of_purchases_cancelled")?,
-        capture: of_purchases("of_purchases_captured")?,
-    })
 }
