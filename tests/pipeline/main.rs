@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_facts;
+mod groups;
 mod in_process;
 mod real;
 mod stores;

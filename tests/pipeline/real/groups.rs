@@ -1,0 +1,5 @@
+//! What the groups keep, on PostgreSQL.
+
+use crate::{groups::suite, stores::Database};
+
+suite!(Database::postgres);
