@@ -14,8 +14,10 @@ use crate::{
         task_queue::WINDOW_TASKS,
     },
     rows::Row,
-    store::{Cell, Cells, Mode, Statement, Store, StoreError, Transaction},
+    store::{Cell, Cells, Mode, Store, StoreError, Transaction},
 };
+
+pub(crate) use crate::rows::query as rows;
 
 /// Takes shards under a new epoch.
 pub(crate) async fn take(
@@ -147,24 +149,6 @@ pub(crate) async fn waiting_tasks(
         Cells::longs(behind.iter().map(|_| window)),
     ];
     rows(transaction, &statements::WAITING_TASKS, parameters).await
-}
-
-/// Queries rows of a table.
-pub(crate) async fn rows<R: Row>(
-    transaction: &mut dyn Transaction,
-    statement: &Statement,
-    parameters: Vec<Cells>,
-) -> Result<Vec<R>, StoreError> {
-    let kinds = R::TABLE.kinds();
-    let mut columns = transaction.query(statement, parameters, &kinds).await?;
-    let count = columns.first().map_or(0, Cells::len);
-    (0..count)
-        .map(|row| {
-            R::take(&mut columns, row).map_err(|column| {
-                StoreError::Fatal(format!("column {column} of {} does not fit", R::TABLE.name))
-            })
-        })
-        .collect()
 }
 
 /// A parameter column of shard numbers.

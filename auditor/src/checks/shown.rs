@@ -3,7 +3,7 @@
 //! The times of a fact are the earliest at which one of its kind happened. The status is the
 //! furthest that has happened, and has a rank.
 
-use sha2::{Digest, Sha256};
+use runtime::rows::Seen;
 use timeline::rows::PurchaseRow;
 
 use crate::{
@@ -140,26 +140,22 @@ fn reserved_at(case: &Case) -> Option<i64> {
     either.chain(earliest(case, FIRM)).min()
 }
 
-/// The set of entries: 16 bytes of each entry id's SHA-256, ascending.
-fn seen(case: &Case) -> Vec<u8> {
+/// The set of entries.
+fn seen(case: &Case) -> Seen {
     let purchase = case.bought.iter().map(|bought| &bought.event_id);
     let requests = (case.requests.iter().take(REPEATED_MAX)).map(|request| &request.event_id);
     let conflicts = (case.contradictions.iter().take(REPEATED_MAX)).map(|one| &one.entry_id);
     let facts = case.facts.iter().map(|fact| &fact.event_id);
-    digests_of(purchase.chain(requests).chain(conflicts).chain(facts))
+    set_of(purchase.chain(requests).chain(conflicts).chain(facts))
 }
 
-/// A set of ids in the groups' own form: the first 16 bytes of their SHA-256, ascending.
-pub(crate) fn digests_of<'a>(ids: impl Iterator<Item = &'a String>) -> Vec<u8> {
-    let mut digests: Vec<[u8; 16]> = ids
-        .map(|id| {
-            let digest = <[u8; 32]>::from(Sha256::digest(id.as_bytes()));
-            *digest.first_chunk().expect("32 bytes begin with 16")
-        })
-        .collect();
-    digests.sort_unstable();
-    digests.dedup();
-    digests.concat()
+/// A set of ids in the groups' own form.
+pub(crate) fn set_of<'a>(ids: impl Iterator<Item = &'a String>) -> Seen {
+    let mut set = Seen::default();
+    for id in ids {
+        set.add(id);
+    }
+    set
 }
 
 struct Status {

@@ -4,12 +4,11 @@
 //! the window of the purchase when it comes: what is left to do is in the purchase's row, so the
 //! order in which topics are read changes nothing.
 
-use runtime::{Decision, Refusal};
+use runtime::{Decision, Refusal, rows::Seen};
 use schemas::{
     Event, Fact, Purchase,
     domain::{CancellationRequested, StockAdjusted, StockReceived},
 };
-use sha2::{Digest, Sha256};
 
 use crate::{
     Observed,
@@ -19,8 +18,6 @@ use crate::{
     tally,
     windows::Windows,
 };
-
-const DIGEST_BYTES: usize = 16;
 
 /// Counts one event.
 ///
@@ -115,7 +112,7 @@ impl Step<'_> {
         request: &CancellationRequested,
     ) -> Result<Decision, Refusal> {
         let mut counted = self.counted(rows, &request.purchase_id);
-        let is_new = remember(&mut counted.seen, &request.event_id);
+        let is_new = counted.seen.add(&request.event_id);
         if !Answer::CancellationRequested.add_to(&mut counted.answers) {
             // Which of several requests is counted is the log's order; the others are not
             // remembered, so that asking without end does not make a row without end.
@@ -136,7 +133,7 @@ impl Step<'_> {
             return Ok(Decision::Ignored("no_purchase"));
         };
         let mut counted = self.counted(rows, purchase_id);
-        if !remember(&mut counted.seen, fact.event_id()) {
+        if !counted.seen.add(fact.event_id()) {
             return Ok(Decision::Duplicate);
         }
         self.in_own_windows(rows, |window| match answers::in_its_window(fact, window) {
@@ -253,7 +250,7 @@ impl Step<'_> {
             currency: None,
             basket: None,
             answers: 0,
-            seen: Vec::new(),
+            seen: Seen::default(),
         })
     }
 }
@@ -261,17 +258,4 @@ impl Step<'_> {
 fn conflict(known: &str, content_hash: &str) -> Refusal {
     let detail = format!("content {content_hash}; the purchase that was first has {known}");
     Refusal::decide("conflicting_duplicate", detail)
-}
-
-/// Adds an event to the set of those counted; false when it was there.
-fn remember(seen: &mut Vec<u8>, event_id: &str) -> bool {
-    let digest = Sha256::digest(event_id.as_bytes());
-    let digest = &digest[..DIGEST_BYTES];
-    let place = (seen.chunks_exact(DIGEST_BYTES)).position(|known| known >= digest);
-    let index = place.unwrap_or(seen.len() / DIGEST_BYTES) * DIGEST_BYTES;
-    if seen.get(index..index + DIGEST_BYTES) == Some(digest) {
-        return false;
-    }
-    seen.splice(index..index, digest.iter().copied());
-    true
 }

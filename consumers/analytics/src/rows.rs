@@ -4,6 +4,8 @@
 //! writer, and readers add the shards up. The lead column is a key made of all that names the row,
 //! so that a batch loads the rows that it adds to and no others.
 
+use runtime::rows::Seen;
+
 runtime::table! {
     /// What was counted of one purchase, and what later facts about it need to be counted.
     pub struct CountedRow in "counted_purchases" {
@@ -21,8 +23,8 @@ runtime::table! {
         basket: Option<String>,
         /// Which answers are known: a bit of [`crate::answers::Answer`] each.
         answers: i64,
-        /// Which facts were counted: 16 bytes of each event id's SHA-256, ascending.
-        seen: Vec<u8>,
+        /// Which facts were counted, by their event ids.
+        seen: Seen,
     }
 }
 

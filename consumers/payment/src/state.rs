@@ -1,75 +1,32 @@
 //! Where a payment stands, as one word: the word in the row, in the `CHECK` and in `explain`.
 
-use runtime::store::{Cell, Cells, Kind};
-
-macro_rules! states {
-    ($( $(#[$meta:meta])* $name:ident = $word:literal, )*) => {
-        /// Where a payment stands. The words ending in `ing` wait for the provider.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum State {
-            $( $(#[$meta])* $name, )*
-        }
-
-        impl State {
-            /// All states.
-            pub const ALL: &'static [Self] = &[$( Self::$name, )*];
-
-            /// The word in the database.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $( Self::$name => $word, )*
-                }
-            }
-
-            /// The state of a word.
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                match word {
-                    $( $word => Some(Self::$name), )*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-states! {
-    /// A fact came before the purchase; nothing is asked yet.
-    Expected = "expected",
-    /// The provider is asked to hold the money.
-    Authorising = "authorising",
-    /// The provider says that it holds something else than was asked: nothing is stated.
-    Disputed = "disputed",
-    /// The money is held.
-    Authorised = "authorised",
-    /// The provider refused to hold it.
-    Declined = "declined",
-    /// The provider is asked to let go of what it holds.
-    Voiding = "voiding",
-    /// Nothing is held: given back, or never asked for.
-    Voided = "voided",
-    /// The provider is asked to take the money.
-    Capturing = "capturing",
-    /// The money is taken.
-    Captured = "captured",
-    /// The provider is asked to give the money back.
-    Refunding = "refunding",
-    /// The money is given back.
-    Refunded = "refunded",
-    /// The goods are gone and the money cannot be taken.
-    CaptureFailed = "capture_failed",
-}
-
-impl Cell for State {
-    const KIND: Kind = Kind::Text;
-
-    fn push(&self, column: &mut Cells) {
-        self.as_str().to_owned().push(column);
-    }
-
-    fn take(column: &mut Cells, row: usize) -> Option<Self> {
-        String::take(column, row).and_then(|word| Self::parse(&word))
+runtime::words! {
+    /// Where a payment stands. The words ending in `ing` wait for the provider.
+    pub enum State {
+        /// A fact came before the purchase; nothing is asked yet.
+        Expected = "expected",
+        /// The provider is asked to hold the money.
+        Authorising = "authorising",
+        /// The provider says that it holds something else than was asked: nothing is stated.
+        Disputed = "disputed",
+        /// The money is held.
+        Authorised = "authorised",
+        /// The provider refused to hold it.
+        Declined = "declined",
+        /// The provider is asked to let go of what it holds.
+        Voiding = "voiding",
+        /// Nothing is held: given back, or never asked for.
+        Voided = "voided",
+        /// The provider is asked to take the money.
+        Capturing = "capturing",
+        /// The money is taken.
+        Captured = "captured",
+        /// The provider is asked to give the money back.
+        Refunding = "refunding",
+        /// The money is given back.
+        Refunded = "refunded",
+        /// The goods are gone and the money cannot be taken.
+        CaptureFailed = "capture_failed",
     }
 }
 

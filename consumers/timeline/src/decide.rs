@@ -10,7 +10,6 @@ use schemas::{
     domain::{CancellationRequested, PurchaseCancelled, ShipmentHandedOver},
 };
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::{
     Observed,
@@ -27,8 +26,6 @@ pub const REQUEST: &str = "PurchaseCancellationRequested";
 /// How many requests to cancel, and how many contradicting records, one timeline shows. Both come
 /// from outside and could be repeated without end; later ones are counted as ignored.
 pub const REPEATED_ENTRIES_MAX: i32 = 100;
-
-const DIGEST_BYTES: usize = 16;
 
 /// Applies one event. `now` is when it was read; it is shown and decides nothing.
 pub fn decide(rows: &mut TimelineRows, observed: &Observed, now: Timestamp) -> Decision {
@@ -48,7 +45,7 @@ pub fn decide(rows: &mut TimelineRows, observed: &Observed, now: Timestamp) -> D
         },
         Event::CancellationRequested(_) | Event::Fact(_) => Entry::of(event),
     };
-    if !remember(&mut row.seen, &entry.entry_id) {
+    if !row.seen.add(&entry.entry_id) {
         return Decision::Duplicate;
     }
     if is_one_too_many(&mut row, entry.kind) {
@@ -175,21 +172,6 @@ fn is_one_too_many(row: &mut PurchaseRow, kind: &str) -> bool {
     }
     *count += 1;
     false
-}
-
-/// Adds an entry to the set of those seen; false when it was there.
-fn remember(seen: &mut Vec<u8>, entry_id: &str) -> bool {
-    let digest = Sha256::digest(entry_id.as_bytes());
-    let digest = &digest[..DIGEST_BYTES];
-    let at = seen
-        .chunks_exact(DIGEST_BYTES)
-        .position(|known| known >= digest);
-    let index = at.unwrap_or(seen.len() / DIGEST_BYTES) * DIGEST_BYTES;
-    if seen.get(index..index + DIGEST_BYTES) == Some(digest) {
-        return false;
-    }
-    seen.splice(index..index, digest.iter().copied());
-    true
 }
 
 struct Entry {

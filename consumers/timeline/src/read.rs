@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use runtime::{
-    rows::Row,
+    rows::{Row, query},
     store::{Cells, Mode, Statement, Store, StoreError, Transaction},
 };
 use serde::Serialize;
@@ -198,23 +198,6 @@ async fn load<R: Row<Lead = String>>(
     }
     let ids = Cells::texts(ids.iter().cloned());
     query::<R>(transaction, &R::TABLE.select(), vec![ids]).await
-}
-
-async fn query<R: Row>(
-    transaction: &mut dyn Transaction,
-    statement: &Statement,
-    parameters: Vec<Cells>,
-) -> Result<Vec<R>, StoreError> {
-    let kinds = R::TABLE.kinds();
-    let mut columns = transaction.query(statement, parameters, &kinds).await?;
-    let count = columns.first().map_or(0, Cells::len);
-    (0..count)
-        .map(|row| {
-            R::take(&mut columns, row).map_err(|column| {
-                StoreError::Fatal(format!("column {column} of {} does not fit", R::TABLE.name))
-            })
-        })
-        .collect()
 }
 
 fn column_names<R: Row>() -> String {

@@ -1,5 +1,7 @@
 //! The timeline's tables, described once for both databases.
 
+use runtime::rows::Seen;
+
 runtime::table! {
     /// What is known of one purchase. Times are microseconds since the epoch; the time of a fact is
     /// the earliest at which one of its kind happened, so that neither order nor repetition matters.
@@ -66,8 +68,8 @@ runtime::table! {
         cancel_requests: i32,
         /// How many records with the same id and another content are in the timeline.
         conflicts: i32,
-        /// Which entries the timeline has: 16 bytes of each entry id's SHA-256, ascending.
-        seen: Vec<u8>,
+        /// Which entries the timeline has, by their ids.
+        seen: Seen,
     }
 }
 
@@ -151,7 +153,7 @@ impl PurchaseRow {
             tracking: None,
             cancel_requests: 0,
             conflicts: 0,
-            seen: Vec::new(),
+            seen: Seen::default(),
         }
     }
 }

@@ -6,12 +6,15 @@
 mod appends;
 mod row_set;
 mod scan;
+mod seen;
+mod words;
 
 pub use appends::Appends;
 pub use row_set::RowSet;
 pub use scan::Scan;
+pub use seen::Seen;
 
-use crate::store::{BoxFuture, Cells, StoreError, Table, Transaction};
+use crate::store::{BoxFuture, Cells, Statement, StoreError, Table, Transaction};
 
 /// A struct that is one row of a table. Implemented by [`crate::table!`].
 pub trait Row: Clone + PartialEq + Send + Sync + 'static {
@@ -43,6 +46,19 @@ fn take_all<R: Row>(columns: &mut [Cells]) -> Result<Vec<R>, StoreError> {
             let table = R::TABLE.name;
             StoreError::Fatal(format!("column {column} of {table} does not fit"))
         })
+}
+
+/// Runs a query that returns all columns of a table, in their order; gives its rows.
+///
+/// # Errors
+/// As [`Transaction::query`], and [`StoreError::Fatal`] for a value that does not fit its column.
+pub async fn query<R: Row>(
+    transaction: &mut dyn Transaction,
+    statement: &Statement,
+    parameters: Vec<Cells>,
+) -> Result<Vec<R>, StoreError> {
+    let kinds = R::TABLE.kinds();
+    take_all(&mut transaction.query(statement, parameters, &kinds).await?)
 }
 
 /// All rows that a batch touches. Implemented by [`crate::row_sets!`].

@@ -64,6 +64,6 @@ fn stated(case: &Case) -> u64 {
         bought.map(|bought| bought.currency.clone()),
         bought.map(|bought| serde_json::json!(bought.basket).to_string()),
         of(answers),
-        of(format!("{:x?}", shown::digests_of(facts.chain(first)))),
+        of(format!("{:x?}", shown::set_of(facts.chain(first)))),
     ])
 }
