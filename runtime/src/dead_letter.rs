@@ -196,13 +196,7 @@ mod tests {
             9,
         );
         assert_eq!(timer_of(&letter), Some(timer.clone()));
-        let again = of(
-            &Item::redrive(letter),
-            "panicked",
-            "",
-            Stage::Decide,
-            10,
-        );
+        let again = of(&Item::redrive(letter), "panicked", "", Stage::Decide, 10);
         assert_eq!(timer_of(&again), Some(timer));
         assert_eq!((again.redrives, again.first_failed_at), (1, 9));
         assert_eq!(again.last_failed_at, 10);

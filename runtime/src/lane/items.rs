@@ -103,9 +103,7 @@ impl Item {
     /// The trace that it belongs to.
     pub(crate) fn traceparent(&self) -> Option<String> {
         match &self.origin {
-            Origin::Answer(row, _) => {
-                row.traceparent.clone()
-            }
+            Origin::Answer(row, _) => row.traceparent.clone(),
             Origin::Timer(timer) | Origin::Redrive(_, Again::Timer(timer)) => {
                 timer.traceparent.clone()
             }
@@ -123,9 +121,7 @@ impl Item {
             Origin::Record(record)
             | Origin::Redrive(_, Again::Record(record))
             | Origin::Unparked(record, _) => group.decode(record),
-            Origin::Answer(row, answer) => {
-                group.answered(&row.task(), answer)
-            }
+            Origin::Answer(row, answer) => group.answered(&row.task(), answer),
             Origin::Timer(timer) | Origin::Redrive(_, Again::Timer(timer)) => group.due(timer),
             Origin::Redrive(_, Again::Nothing) => Err(Refusal::decode(
                 "not_redrivable",
