@@ -312,8 +312,11 @@ fn ends(pipeline: &Pipeline) -> Vec<i64> {
 }
 
 fn status(pipeline: &Pipeline, which: usize) -> serde_json::Value {
-    let (_, body) = pipeline.members[which].probe("status").unwrap();
-    serde_json::from_str(&body).unwrap()
+    // A process that has just been started does not answer yet.
+    let answer = pipeline.members[which].probe("status");
+    answer.map_or(serde_json::Value::Null, |(_, body)| {
+        serde_json::from_str(&body).unwrap()
+    })
 }
 
 fn until_halted(pipeline: &Pipeline, which: usize, count: i64) {
