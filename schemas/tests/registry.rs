@@ -171,6 +171,27 @@ fn only_the_registrys_own_word_makes_a_record_poison() {
 }
 
 #[test]
+fn a_registry_that_has_no_look_up_by_guid_has_no_schema_of_any() {
+    let fake = FakeRegistry::start();
+    let guid = uuid::Uuid::from_u128(7);
+    let no_page = "{\"title\":\"Not found\"}".to_owned();
+    fake.answers(&format!("GET /schemas/guids/{guid}"), 404, no_page.clone());
+    fake.answers("GET /schemas/types", 404, no_page);
+    let encoded = cases::all().swap_remove(0).encoded();
+    let mut named = Encoded {
+        payload: encoded.payload[10..].to_vec(),
+        ..encoded
+    };
+    let name = [&[1][..], guid.as_bytes()].concat();
+    named.headers.push((SCHEMA_ID_HEADER.to_owned(), name));
+    // A wrong address, or a proxy: that says nothing of the schema.
+    let away = decode(&open(&fake), &named);
+    assert!(matches!(away, Err(Refused::RegistryAway(_))), "{away:?}");
+    fake.answers("GET /schemas/types", 200, "[\"AVRO\"]".to_owned());
+    assert_eq!(reason(decode(&open(&fake), &named)), "unknown_schema");
+}
+
+#[test]
 fn a_registry_that_is_away_is_not_hammered() {
     let fake = FakeRegistry::start();
     let source = open(&fake);

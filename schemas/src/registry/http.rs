@@ -13,6 +13,9 @@ const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 /// A schema is quoted in its answer, which can double it, and stands beside a few words.
 const ANSWER_BYTES_MAX: u64 = 2 * TEXT_BYTES_MAX as u64 + 16 * 1024;
 
+/// A short answer that every registry has: the kinds of schemas that it keeps.
+const ALWAYS_THERE: &str = "/schemas/types";
+
 pub(super) struct Http {
     agent: Agent,
     url: String,
@@ -42,6 +45,18 @@ impl Http {
 
     /// Asks, and returns the answer of a status of 200.
     pub(super) fn get(&self, path: &str) -> Result<Value, RegistryError> {
+        answer(path, self.call(path))
+    }
+
+    /// Whether this is a registry that has no such call: what it answers is not in its own words, and
+    /// it answers another call as a registry does. The look-up by GUID is younger than the rest of
+    /// the API, and not every registry has it.
+    pub(super) fn lacks(&self, path: &str) -> bool {
+        let is_no_page = (self.call(path)).is_ok_and(|response| response.status().as_u16() == 404);
+        is_no_page && self.get(ALWAYS_THERE).is_ok_and(|answer| answer.is_array())
+    }
+
+    fn call(&self, path: &str) -> Result<Response, ureq::Error> {
         let mut request = self
             .agent
             .get(format!("{}{path}", self.url))
@@ -49,7 +64,7 @@ impl Http {
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
-        answer(path, request.call())
+        request.call()
     }
 
     /// Sends JSON, and returns the answer of a status of 200.

@@ -169,7 +169,12 @@ impl SchemaSource for Registry {
 
 impl Registry {
     fn ask(&self, name: SchemaName, path: &str) -> Result<Found, Refused> {
-        let answer = self.http.get(path);
+        let mut answer = self.http.get(path);
+        let is_by_guid = matches!(name, SchemaName::Guid(_));
+        if is_by_guid && matches!(answer, Err(RegistryError::Away(_))) && self.http.lacks(path) {
+            // It will never say more of this GUID: waiting would hold up what is behind the record.
+            answer = Err(RegistryError::Missing(path.to_owned()));
+        }
         let now = Instant::now();
         let mut memory = self.memory();
         match answer.and_then(|answer| avro_text(&answer)) {
