@@ -72,6 +72,7 @@ async fn act(client: &Client, base: &str, action: &Action) -> Outcome {
     let Some(request) = request(client, base, action) else {
         return Outcome::Refused;
     };
+    let mut may_have_been_taken = false;
     for attempt in 0..TRIES {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
@@ -81,11 +82,18 @@ async fn act(client: &Client, base: &str, action: &Action) -> Outcome {
         };
         match again.send().await.map(|response| response.status()) {
             Ok(StatusCode::ACCEPTED) => return Outcome::Accepted,
+            // Busy: nothing was taken.
+            Ok(StatusCode::TOO_MANY_REQUESTS) => {}
             Ok(status) if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
-                return Outcome::Refused;
+                // A refusal speaks of this try: one whose answer was lost may have been taken.
+                return if may_have_been_taken {
+                    Outcome::Unknown
+                } else {
+                    Outcome::Refused
+                };
             }
-            // Busy, or the answer was lost: the key makes another try the same purchase.
-            Ok(_) | Err(_) => {}
+            // The answer was lost, or says that nobody knows: the key makes another try the same purchase.
+            Ok(_) | Err(_) => may_have_been_taken = true,
         }
     }
     Outcome::Unknown

@@ -87,7 +87,8 @@ pub enum SpoolOpenError {
 pub struct Recovery {
     /// Records that wait to be drained.
     pub records: u64,
-    /// Bytes of writes that were cut short; nobody was told that they were kept.
+    /// Bytes at the end of a segment, as a write that was cut short leaves them, of which nobody was
+    /// told that they were kept; they were set aside in `.torn` files.
     pub torn_bytes: u64,
     /// Bytes that could not be read; they were set aside in `.corrupt` files.
     pub damaged_bytes: u64,

@@ -68,13 +68,14 @@ pub(super) struct Contents {
     pub(super) undrained_records: u64,
     /// How long the readable part is.
     pub(super) bytes: u64,
-    /// Bytes behind the last whole record, from a write that was cut short; dropped.
+    /// Bytes behind the last whole record, as a write that was cut short leaves them; kept in a file
+    /// of their own, for a damaged length cannot be told from them.
     pub(super) torn_bytes: u64,
     /// Damaged bytes; kept in a file of their own.
     pub(super) damaged_bytes: u64,
 }
 
-/// Reads a segment after a restart, and repairs it: a torn tail is cut off, damage is set aside.
+/// Reads a segment after a restart, and repairs it: a torn tail and damage are set aside.
 pub(super) fn recover(folder: &Path, name: Name, drained_below: u64) -> io::Result<Contents> {
     let path = name.path(folder);
     let bytes = std::fs::read(&path)?;
@@ -98,6 +99,8 @@ pub(super) fn recover(folder: &Path, name: Name, drained_below: u64) -> io::Resu
                 let next = frame::find(name.salt, &bytes, at + 1);
                 let until = next.unwrap_or(bytes.len());
                 if next.is_none() && broken == Broken::Short {
+                    let torn = path.with_extension(format!("{at}.torn"));
+                    disk::replace(&torn, &bytes[at..until])?;
                     contents.torn_bytes += (until - at) as u64;
                 } else {
                     set_aside(&path, at as u64, &bytes[at..until])?;
@@ -226,19 +229,29 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_last_record_is_kept_aside() {
+    fn a_last_record_that_is_damaged_at_any_byte_is_kept_aside() {
         let Written {
             folder,
             name,
-            mut bytes,
+            bytes,
             starts,
         } = three_records();
-        *bytes.last_mut().unwrap() ^= 1;
-        std::fs::write(name.path(folder.path()), &bytes).unwrap();
-        let contents = recover(folder.path(), name, 0).unwrap();
-        assert_eq!(contents.damaged_bytes, (bytes.len() - starts[2]) as u64);
-        assert_eq!(contents.undrained_records, 2);
-        assert_eq!(corrupt_files(folder.path()), 1);
+        for at in starts[2]..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x41;
+            std::fs::write(name.path(folder.path()), &damaged).unwrap();
+            let contents = recover(folder.path(), name, 0).unwrap();
+            assert_eq!(contents.undrained_records, 2, "damaged at {at}");
+            // A length that says more than there is looks like a write that was cut short.
+            let kind = if contents.torn_bytes > 0 {
+                "torn"
+            } else {
+                "corrupt"
+            };
+            let kept = (name.path(folder.path())).with_extension(format!("{}.{kind}", starts[2]));
+            assert_eq!(std::fs::read(&kept).unwrap(), &damaged[starts[2]..]);
+            std::fs::remove_file(kept).unwrap();
+        }
     }
 
     #[test]
