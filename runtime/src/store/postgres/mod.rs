@@ -31,7 +31,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// A store in the schema `schema`, which [`Store::migrate`] creates. Connections are made when
+    /// A store in the schema `schema`, which [`Store::migrate`](crate::store::Store::migrate) creates. Connections are made when
     /// they are needed, so a server that is away now is no error.
     ///
     /// # Errors
