@@ -292,3 +292,17 @@ async fn a_shipment_of_another_purchase_is_a_mismatch() {
     );
     assert_eq!(carrier.stop().await, [Kind::HandedOver]);
 }
+
+#[tokio::test]
+async fn a_purchase_is_shipped_in_whatever_script_its_id_is_written() {
+    let carrier = Carrier::new(Faults::default(), |_| ()).await;
+    let mut foreign = task();
+    foreign.task_id = format!("ключ-1:{HAND_OVER}");
+    foreign.payload["purchase_id"] = "ключ-1".into();
+    for _ in 0..2 {
+        let outcome = carrier.perform(&foreign).await;
+        let is_handed_over = matches!(outcome, Some(Outcome::HandedOver { .. }));
+        assert!(is_handed_over, "{outcome:?}");
+    }
+    assert_eq!(carrier.stop().await, [Kind::HandedOver]);
+}

@@ -339,3 +339,20 @@ async fn past_the_key_window_what_was_done_is_found_and_not_done_again() {
     let kinds = provider.stop().await;
     assert_eq!(kinds, [Kind::Authorised, Kind::Captured, Kind::Refunded]);
 }
+
+#[tokio::test]
+async fn a_purchase_is_paid_in_whatever_script_its_id_is_written() {
+    let provider = Provider::new(|_| ()).await;
+    let mut foreign = task(Call::Authorise, None);
+    foreign.task_id = "ключ-1:authorise".to_owned();
+    foreign.payload["purchase_id"] = "ключ-1".into();
+    for _ in 0..2 {
+        let outcome = provider.perform(&foreign).await;
+        let said = match outcome {
+            Some(Outcome::Done(said)) => said,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said.purchase_id.as_deref(), Some("ключ-1"));
+    }
+    assert_eq!(provider.stop().await, [Kind::Authorised]);
+}

@@ -9,15 +9,14 @@
 mod carrier;
 mod reply;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use remote::{Later, RemoteError, is_older, unreadable};
 use runtime::{Answer, Attempt, Task, Worker};
-
-pub use carrier::CarrierError;
 
 use crate::event::{Ask, HAND_OVER, Outcome};
 use carrier::Carrier;
-use reply::{Later, Reply};
+use reply::Reply;
 
 /// Where the carrier is and how long it is waited for.
 #[derive(Debug, Clone)]
@@ -56,8 +55,8 @@ impl CarrierWorker {
     /// A worker with a pool of connections of its own.
     ///
     /// # Errors
-    /// [`CarrierError`] when the address or the machine's TLS set-up is unusable.
-    pub fn new(config: &CarrierConfig) -> Result<Self, CarrierError> {
+    /// [`RemoteError`] when the address or the machine's TLS set-up is unusable.
+    pub fn new(config: &CarrierConfig) -> Result<Self, RemoteError> {
         Ok(Self {
             carrier: Carrier::new(config)?,
             key_window: config.key_window,
@@ -65,7 +64,7 @@ impl CarrierWorker {
     }
 
     async fn attempt(&self, task: &Task, ask: &Ask) -> Attempt {
-        if self.key_may_be_forgotten(task) {
+        if is_older(task, self.key_window) {
             match self.look_up(ask).await {
                 Known::Answer(outcome) => return answered(&outcome),
                 Known::Later(later) => return later.into(),
@@ -131,14 +130,6 @@ impl CarrierWorker {
             other => Known::Later(Later::busy(format!("the look-up was answered {other:?}"))),
         }
     }
-
-    fn key_may_be_forgotten(&self, task: &Task) -> bool {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_micros());
-        let created_at = u128::try_from(task.created_at).unwrap_or(0);
-        now.saturating_sub(created_at) > self.key_window.as_micros()
-    }
 }
 
 /// What the carrier knows of a shipment.
@@ -156,12 +147,7 @@ impl Worker for CarrierWorker {
         let ask = serde_json::from_value::<Ask>(task.payload.clone());
         match (task.kind.as_str(), ask) {
             (HAND_OVER, Ok(ask)) => self.attempt(task, &ask).await,
-            // Written by a newer build: that build will know it.
-            _ => Attempt::Retry {
-                reason: format!("this build cannot read the task {}", task.kind),
-                after: Some(Duration::from_secs(60)),
-                dependency_failed: false,
-            },
+            _ => unreadable(task),
         }
     }
 }

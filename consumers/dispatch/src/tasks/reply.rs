@@ -1,61 +1,9 @@
 //! What a reply of the carrier means for the task that asked.
 
-use std::time::Duration;
-
-use runtime::Attempt;
+use remote::{Heard, Later, bounded};
 use serde_json::Value;
 
 use crate::event::Outcome;
-
-/// The longest `Retry-After` that is obeyed.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
-
-/// A reply as it came.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    pub(super) status: u16,
-    pub(super) retry_after: Option<String>,
-    /// Whether the carrier had saved it under the key, and so will say it again.
-    pub(super) replayed: bool,
-    pub(super) body: Vec<u8>,
-}
-
-/// Not answered; to be tried again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Later {
-    reason: String,
-    after: Option<Duration>,
-    dependency_failed: bool,
-}
-
-impl Later {
-    /// The carrier is away or unwell.
-    pub(super) fn unwell(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            after: None,
-            dependency_failed: true,
-        }
-    }
-
-    /// This one task has to wait.
-    pub(super) fn busy(reason: impl Into<String>) -> Self {
-        Self {
-            dependency_failed: false,
-            ..Self::unwell(reason)
-        }
-    }
-}
-
-impl From<Later> for Attempt {
-    fn from(later: Later) -> Self {
-        Self::Retry {
-            reason: later.reason,
-            after: later.after,
-            dependency_failed: later.dependency_failed,
-        }
-    }
-}
 
 /// A reply, sorted by what its status and its code mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +33,7 @@ pub(super) fn sort(heard: &Heard) -> Reply {
     let text = |name: &str| (body.get(name).and_then(Value::as_str)).map(bounded);
     let later = |dependency_failed| Later {
         reason: format!("http {status} {}", bounded(code.unwrap_or_default())),
-        after: (heard.retry_after.as_deref())
-            .and_then(|said| said.trim().parse().ok())
-            .map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX)),
+        after: heard.retry_after,
         dependency_failed,
     };
     match (status, code) {
@@ -119,18 +65,14 @@ pub(super) fn sort(heard: &Heard) -> Reply {
     }
 }
 
-/// Words of the carrier's are stored and shown; a word is short and has no control characters.
-pub(super) fn bounded(word: &str) -> String {
-    (word.chars().filter(|c| !c.is_control()).take(100)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use remote::{Heard, Later};
     use serde_json::{Value, json};
 
-    use super::{Heard, Later, Outcome, Reply, sort};
+    use super::{Outcome, Reply, sort};
 
     fn sorted(status: u16, body: &Value) -> Reply {
         sort(&Heard {
@@ -190,7 +132,7 @@ mod tests {
     fn a_busy_carrier_is_obeyed() {
         let reply = sort(&Heard {
             status: 429,
-            retry_after: Some("9".into()),
+            retry_after: Some(Duration::from_secs(9)),
             ..Heard::default()
         });
         let later = Later {

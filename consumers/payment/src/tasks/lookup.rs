@@ -4,13 +4,10 @@
 //! purchase is not: its index lags behind, so finding nothing proves nothing before it has had its
 //! time.
 
+use remote::Later;
 use serde_json::Value;
 
-use super::{
-    provider::Provider,
-    reading,
-    reply::{Later, Reply},
-};
+use super::{provider::Provider, reading, reply::Reply};
 use crate::event::{Ask, Call, Outcome};
 
 /// What the provider holds.

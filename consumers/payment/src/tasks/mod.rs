@@ -14,12 +14,12 @@ mod reading;
 mod release;
 mod reply;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use remote::{Later, RemoteError, is_older, unreadable};
 use runtime::{Answer, Attempt, Task, Worker};
 
 pub use config::ProviderConfig;
-pub use provider::ProviderError;
 
 use crate::{
     answer::difference,
@@ -27,7 +27,7 @@ use crate::{
 };
 use lookup::Found;
 use provider::Provider;
-use reply::{Later, Reply};
+use reply::Reply;
 
 /// Asks the provider.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ impl ProviderWorker {
     /// A worker with a pool of connections of its own.
     ///
     /// # Errors
-    /// [`ProviderError`] when the address or the machine's TLS set-up is unusable.
-    pub fn new(config: &ProviderConfig) -> Result<Self, ProviderError> {
+    /// [`RemoteError`] when the address or the machine's TLS set-up is unusable.
+    pub fn new(config: &ProviderConfig) -> Result<Self, RemoteError> {
         Ok(Self {
             provider: Provider::new(config)?,
             key_window: config.key_window,
@@ -157,25 +157,12 @@ impl ProviderWorker {
     }
 }
 
-fn is_older(task: &Task, age: Duration) -> bool {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_micros());
-    let created_at = u128::try_from(task.created_at).unwrap_or(0);
-    now.saturating_sub(created_at) > age.as_micros()
-}
-
 impl Worker for ProviderWorker {
     async fn perform(&self, task: &Task) -> Attempt {
         let ask = serde_json::from_value::<Ask>(task.payload.clone());
         match (Call::parse(&task.kind), ask) {
             (Some(call), Ok(ask)) => self.attempt(task, call, &ask).await,
-            // Written by a newer build: that build will know it.
-            _ => Attempt::Retry {
-                reason: format!("this build cannot read the task {}", task.kind),
-                after: Some(Duration::from_secs(60)),
-                dependency_failed: false,
-            },
+            _ => unreadable(task),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What a payment intent or a refund says about the call that was made: Stripe's states, read
 //! strictly. A body that lacks what it must have is no answer.
 
+use remote::{Later, bounded};
 use serde_json::Value;
 
-use super::reply::{Later, bounded};
 use crate::event::{Call, Outcome, Said};
 
 /// Reads the reply to a call.

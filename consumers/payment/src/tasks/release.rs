@@ -5,13 +5,11 @@
 //! had its time since the task was written; what it shows is cancelled, each intent under a key of
 //! its own, until nothing is held any more.
 
+use remote::{Later, bounded, is_older};
 use runtime::{Attempt, Task};
 use serde_json::Value;
 
-use super::{
-    ProviderWorker, answered, is_older,
-    reply::{Later, Reply, bounded},
-};
+use super::{ProviderWorker, answered, reply::Reply};
 use crate::event::{Ask, Outcome};
 
 impl ProviderWorker {

@@ -1,50 +1,7 @@
 //! What an HTTP reply of the provider means for the task that asked, before its contents are read.
 
-use std::time::Duration;
-
-use runtime::Attempt;
+use remote::{Heard, Later, bounded};
 use serde_json::Value;
-
-/// The longest `Retry-After` that is obeyed: a slip of the provider's must not stop a task for ever.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
-
-/// Not answered; to be tried again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Later {
-    pub(crate) reason: String,
-    pub(crate) after: Option<Duration>,
-    pub(crate) dependency_failed: bool,
-}
-
-impl Later {
-    /// The provider is away or unwell.
-    pub(crate) fn unwell(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            after: None,
-            dependency_failed: true,
-        }
-    }
-
-    /// This one task has to wait.
-    pub(crate) fn busy(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            after: None,
-            dependency_failed: false,
-        }
-    }
-}
-
-impl From<Later> for Attempt {
-    fn from(later: Later) -> Self {
-        Self::Retry {
-            reason: later.reason,
-            after: later.after,
-            dependency_failed: later.dependency_failed,
-        }
-    }
-}
 
 /// A reply, sorted by what its status and its error type mean.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,16 +21,6 @@ pub(crate) enum Reply {
     Later(Later),
 }
 
-/// A reply as it came.
-#[derive(Debug, Default)]
-pub(crate) struct Heard {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<String>,
-    /// Whether the provider had saved it under the key.
-    pub(crate) replayed: bool,
-    pub(crate) body: Vec<u8>,
-}
-
 /// Sorts a reply.
 pub(crate) fn sort(heard: &Heard) -> Reply {
     let status = heard.status;
@@ -90,7 +37,7 @@ pub(crate) fn sort(heard: &Heard) -> Reply {
             Some(code) => format!("http {status} {code}"),
             None => format!("http {status}"),
         },
-        after: heard.retry_after.as_deref().and_then(seconds),
+        after: heard.retry_after,
         dependency_failed,
     };
     match (status, word("type").as_deref()) {
@@ -122,29 +69,18 @@ pub(crate) fn sort(heard: &Heard) -> Reply {
     }
 }
 
-/// Words of the provider's are stored, shown and stated: short, and of visible ASCII alone, because a
-/// fact with anything else in it would be refused by everybody.
-pub(crate) fn bounded(word: &str) -> String {
-    let visible = |c: &char| c.is_ascii_graphic() || *c == ' ';
-    let short: String = word.chars().filter(visible).take(100).collect();
-    short.trim().to_owned()
-}
-
-fn seconds(retry_after: &str) -> Option<Duration> {
-    let seconds = retry_after.trim().parse::<u64>().ok()?;
-    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Heard, Later, Reply};
+    use remote::{Heard, Later};
 
-    fn sort(status: u16, retry_after: Option<&str>, body: &[u8]) -> Reply {
+    use super::Reply;
+
+    fn sort(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Reply {
         super::sort(&Heard {
             status,
-            retry_after: retry_after.map(str::to_owned),
+            retry_after,
             replayed: false,
             body: body.to_vec(),
         })
@@ -165,14 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_provider_is_obeyed_within_reason() {
-        for (said, wait) in [("7", 7), ("999999999", 3600)] {
-            let Reply::Later(later) = sort(429, Some(said), b"") else {
-                panic!("a 429 is no answer");
-            };
-            assert_eq!(later.after, Some(Duration::from_secs(wait)));
-            assert!(later.dependency_failed);
-        }
+    fn a_busy_provider_is_obeyed() {
+        let wait = Some(Duration::from_secs(7));
+        let busy = Later {
+            after: wait,
+            ..Later::unwell("http 429")
+        };
+        assert_eq!(sort(429, wait, b""), Reply::Later(busy));
     }
 
     #[test]
