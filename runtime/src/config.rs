@@ -41,7 +41,8 @@ pub struct Config {
     pub queue_records_max: usize,
     /// A lane holds at most so many bytes; above it its partitions are paused.
     pub queue_bytes_max: usize,
-    /// How many published events a lane lets go unacknowledged before it takes no more records.
+    /// How many published events a lane lets go unacknowledged before it takes no more records; nor
+    /// does it while five times as many numbers were given behind one that Kafka refuses.
     pub unacknowledged_max: usize,
     /// How long a revocation may take to finish or roll back the batch and to publish.
     pub drain_timeout: Duration,

@@ -398,6 +398,41 @@ async fn an_event_that_the_broker_refuses_is_published_again_from_the_journal() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_the_broker_goes_on_refusing_holds_up_others_only_once_too_many_are_behind_it()
+ {
+    let cluster = Cluster::new(1).await;
+    cluster.refuse_dead_letters(true);
+    let member = cluster.member(|config| {
+        config.unacknowledged_max = 20;
+        config.batch_records_max = 10;
+    });
+    let add = |n: i32| ("k".to_owned(), format!("add:e{n}:1"));
+    cluster.produce([("k".to_owned(), "garbage".to_owned())]);
+    cluster.produce((0..50).map(add));
+    eventually(PATIENCE, "those behind it are published", || async {
+        cluster.facts().len() == 50
+    })
+    .await;
+    cluster.produce((50..300).map(add));
+    eventually(PATIENCE, "it waits for a person", || async {
+        let waiting = member.status.report().waiting;
+        waiting.values().any(|(why, _)| why.contains("behind it"))
+    })
+    .await;
+    let total = cluster.total().await;
+    assert!((50..300).contains(&total), "{total} were counted");
+    // Leaving does not wait for it, and whoever comes next has the same to publish.
+    member.stop().await;
+    let member = cluster.member(|config| config.unacknowledged_max = 20);
+    cluster.refuse_dead_letters(false);
+    eventually(PATIENCE, "everything is published", || async {
+        cluster.facts().len() == 300 && cluster.published_dead_letters().len() == 1
+    })
+    .await;
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_former_owner_can_write_nothing() {
     let cluster = Cluster::new(2).await;
     let member = cluster.member(|_| {});

@@ -65,6 +65,12 @@ impl Outbox {
         self.waiting.len()
     }
 
+    /// How many numbers are behind the watermark: whoever takes the shard reads their events again.
+    #[must_use]
+    pub(crate) fn behind_watermark(&self) -> usize {
+        usize::try_from(self.next_sequence - 1 - self.watermark).unwrap_or(0)
+    }
+
     /// An event with a number was handed to the producer.
     pub(crate) fn published(&mut self, sequence: i64) {
         self.waiting.insert(sequence);

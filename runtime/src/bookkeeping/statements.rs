@@ -60,18 +60,31 @@ pub(crate) static FENCE: LazyLock<Statement> = LazyLock::new(|| {
     )
 });
 
-/// Events behind the watermark of their shard. Parameters: shard. Returns the journal's columns.
-pub(crate) static UNPUBLISHED: LazyLock<Statement> = LazyLock::new(|| {
-    let columns = "j.shard, j.sequence, j.event_id, j.topic, j.record_key, j.payload, j.headers, \
-                   j.written_at";
+const JOURNAL_COLUMNS: &str = "j.shard, j.sequence, j.event_id, j.topic, j.record_key, j.payload, \
+                               j.headers, j.written_at";
+
+/// Events by their numbers. Parameters: shard, sequence. Returns the journal's columns.
+pub(crate) static JOURNALLED: LazyLock<Statement> = LazyLock::new(|| {
     Statement::new(
         format!(
-            "SELECT {columns} FROM journal j JOIN shards s ON s.shard = j.shard \
+            "SELECT {JOURNAL_COLUMNS} FROM UNNEST($1::bigint[], $2::bigint[]) AS w(of_shard, number) \
+             JOIN journal j ON j.shard = w.of_shard AND j.sequence = w.number \
+             ORDER BY j.shard, j.sequence"
+        ),
+        format!("SELECT {JOURNAL_COLUMNS} FROM journal j WHERE j.shard = ?1 AND j.sequence = ?2"),
+    )
+});
+
+/// Events behind the watermark of their shard. Parameters: shard. Returns the journal's columns.
+pub(crate) static UNPUBLISHED: LazyLock<Statement> = LazyLock::new(|| {
+    Statement::new(
+        format!(
+            "SELECT {JOURNAL_COLUMNS} FROM journal j JOIN shards s ON s.shard = j.shard \
              WHERE j.shard = ANY($1::bigint[]) AND j.sequence > s.published_sequence \
              ORDER BY j.shard, j.sequence"
         ),
         format!(
-            "SELECT {columns} FROM journal j JOIN shards s ON s.shard = j.shard \
+            "SELECT {JOURNAL_COLUMNS} FROM journal j JOIN shards s ON s.shard = j.shard \
              WHERE j.shard = ?1 AND j.sequence > s.published_sequence ORDER BY j.sequence"
         ),
     )

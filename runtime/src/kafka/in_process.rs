@@ -46,6 +46,20 @@ impl InProcessCluster {
             .request_errors(RDKafkaApiKey::Produce, &refusals);
     }
 
+    /// Refuses whatever is published to a topic, as one would to which the client has no right, or
+    /// takes it again.
+    ///
+    /// # Errors
+    /// What the client library says.
+    pub fn refuse_topic(&self, topic: &str, is_refused: bool) -> Result<(), String> {
+        let answer = if is_refused {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+        } else {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+        };
+        (self.cluster.topic_error(topic, answer)).map_err(|error| error.to_string())
+    }
+
     /// Takes the broker off the network.
     ///
     /// # Errors

@@ -270,7 +270,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             }
             self.blocked_until = None;
         }
-        self.read_refused_again();
+        self.publish_refused_again().await;
         if self.must_read_again {
             self.beat(true);
         }

@@ -3,16 +3,24 @@
 //! The producer gives nothing up for want of time. What it reports as refused (a topic that is
 //! missing, a right that is withheld, an event that is too large for the topic) waits for a person,
 //! not for a restart: the event is in the journal, from where it is read and published again, and
-//! the watermark stays before it meanwhile.
+//! the watermark stays before it meanwhile. Those behind it go on, until so many have gathered that
+//! whoever takes the shard next could not well read them all again.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use super::{Lane, backoff};
 use crate::{
-    bookkeeping::{rows::JournalEntry, shard::Shard},
+    bookkeeping::{outbox::Outbox, rows::JournalEntry, shard::Shard, statements},
     group::Group,
+    rows,
+    store::{Cells, Mode, Store, StoreError},
     task::Worker,
 };
+
+/// How many refused events are read at once.
+const AGAIN_MAX: usize = 1_000;
+/// How much longer than what is not acknowledged the tail behind the watermark may become.
+const TAIL_FACTOR: usize = 5;
 
 impl<G: Group, W: Worker> Lane<G, W> {
     /// What the broker has said of published events.
@@ -69,12 +77,68 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
     }
 
-    /// Reads refused events from the journal again, once it is time.
-    pub(super) fn read_refused_again(&mut self) {
-        if self.publish_again_at.is_some_and(|at| at <= Instant::now()) {
-            self.publish_again_at = None;
-            self.must_read_again = true;
+    /// Publishes refused events from the journal again, once it is time: those alone, however many
+    /// others are behind them.
+    pub(super) async fn publish_refused_again(&mut self) {
+        if self.publish_again_at.is_none_or(|at| at > Instant::now()) {
+            return;
         }
+        self.publish_again_at = None;
+        let wanted: Vec<(i32, i64)> = (self.refused.iter())
+            .filter(|(_, is_under_way)| !**is_under_way)
+            .map(|(number, _)| *number)
+            .take(AGAIN_MAX)
+            .collect();
+        let store = std::sync::Arc::clone(&self.shared.store);
+        match journalled(store.as_ref(), &wanted).await {
+            Ok(entries) => {
+                for entry in entries {
+                    let number = (entry.shard, entry.sequence);
+                    let Some(shard) = self.shards.get(&entry.shard) else {
+                        continue;
+                    };
+                    let (epoch, outgoing) = (shard.epoch, entry.outgoing());
+                    (self.unpublished).push_back((number.0, epoch, number.1, outgoing));
+                    self.refused.insert(number, true);
+                }
+                // The others are read once there is room for them.
+                if wanted.len() == AGAIN_MAX {
+                    self.publish_again_at = Some(Instant::now());
+                }
+                self.publish_waiting();
+            }
+            Err(error) => {
+                tracing::debug!(%error, "refused events not read");
+                let wait = backoff(self.shared.config.backoff, self.refusals);
+                self.publish_again_at = Some(Instant::now() + wait);
+            }
+        }
+    }
+
+    /// Whether so much is not published that no more records are taken, and what is waited for.
+    pub(super) fn is_behind(&self) -> Option<&'static str> {
+        let sum = |count: fn(&Outbox) -> usize| -> usize {
+            (self.shards.values())
+                .map(|shard| count(&shard.outbox))
+                .sum()
+        };
+        let most = self.shared.config.unacknowledged_max;
+        if sum(Outbox::unacknowledged) >= most {
+            return Some("kafka to acknowledge published events");
+        }
+        let is_long = sum(Outbox::behind_watermark) >= most.saturating_mul(TAIL_FACTOR);
+        is_long.then_some("kafka to take an event that it refuses: too many wait behind it")
+    }
+
+    /// Whether events of these shards are on their way to Kafka. One that is refused is not waited
+    /// for: that may take days.
+    pub(super) fn publishes(&self, numbers: &BTreeSet<i32>) -> bool {
+        let under_way = |shard: &Shard| {
+            let refused = self.refused.keys();
+            let refused = refused.filter(|(number, _)| *number == shard.shard).count();
+            shard.outbox.unacknowledged() > refused
+        };
+        (self.shards.iter()).any(|(number, shard)| numbers.contains(number) && under_way(shard))
     }
 
     fn refused(&mut self, shard: i32, sequence: i64, why: &str) {
@@ -94,4 +158,18 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let part = format!("lane-{}-publishing", self.number);
         self.shared.status.set_waiting(&part, waiting_for);
     }
+}
+
+async fn journalled(
+    store: &dyn Store,
+    numbers: &[(i32, i64)],
+) -> Result<Vec<JournalEntry>, StoreError> {
+    let parameters = vec![
+        Cells::longs(numbers.iter().map(|(shard, _)| i64::from(*shard))),
+        Cells::longs(numbers.iter().map(|(_, sequence)| *sequence)),
+    ];
+    let mut transaction = store.begin(Mode::Snapshot).await?;
+    let entries = rows::query(transaction.as_mut(), &statements::JOURNALLED, parameters).await?;
+    transaction.commit().await?;
+    Ok(entries)
 }

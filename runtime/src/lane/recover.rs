@@ -76,13 +76,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             shard.outbox.acknowledged(entry.sequence);
         }
         debug_assert!(shard.outbox.watermark() >= acknowledged_before);
-        let mut again = known;
-        again.retain(|entry| self.refused.get(&(number, entry.sequence)) == Some(&false));
-        for entry in &again {
-            self.refused.insert((number, entry.sequence), true);
-        }
-        again.extend(new);
-        self.publish_again(&shard, again);
+        self.publish_again(&shard, new);
         let tasks: BTreeSet<i64> = self
             .answers
             .iter()
@@ -169,10 +163,5 @@ impl<G: Group, W: Worker> Lane<G, W> {
         } else {
             self.drop_written();
         }
-    }
-
-    fn publishes(&self, numbers: &BTreeSet<i32>) -> bool {
-        (self.shards.iter())
-            .any(|(number, shard)| numbers.contains(number) && shard.outbox.unacknowledged() > 0)
     }
 }

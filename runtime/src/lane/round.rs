@@ -36,20 +36,15 @@ impl<G: Group, W: Worker> Lane<G, W> {
     /// Moves records from the intake, as many as a batch takes; those of shards that are not this
     /// lane's any more, or that were read before, are dropped.
     pub(super) fn take_records(&mut self) {
-        let config = &self.shared.config;
-        let unacknowledged: usize = self
-            .shards
-            .values()
-            .map(|shard| shard.outbox.unacknowledged())
-            .sum();
-        if unacknowledged >= config.unacknowledged_max {
-            self.wait.quietly("kafka to acknowledge published events");
+        if let Some(waits_for) = self.is_behind() {
+            self.wait.quietly(waits_for);
             self.awaits_acknowledgement = true;
             return;
         }
         if std::mem::take(&mut self.awaits_acknowledgement) {
             self.wait.over();
         }
+        let config = &self.shared.config;
         let room = config.batch_records_max.saturating_sub(self.pending.len());
         if room == 0 {
             return;
@@ -158,6 +153,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 group: G::NAME,
                 member: &shared.config.member,
                 redrives_max: shared.config.redrives_max,
+                partitions: shared.partitions.load(Ordering::Relaxed),
                 now: now(),
             },
             retried: self.retried.values().cloned().collect(),

@@ -45,6 +45,8 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(
     }
 }
 
+const DEAD_LETTERS: &str = "counting.dead-letters.v1";
+
 pub(crate) struct Cluster {
     kafka: InProcessCluster,
     folder: tempfile::TempDir,
@@ -90,7 +92,7 @@ impl Cluster {
     pub(crate) async fn new(partitions: i32) -> Self {
         let kafka = InProcessCluster::start().unwrap();
         let topic = "counting.v1".to_owned();
-        for name in [topic.as_str(), "counted.v1", "counting.dead-letters.v1"] {
+        for name in [topic.as_str(), "counted.v1", DEAD_LETTERS] {
             kafka.create_topic(name, partitions).unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
@@ -126,7 +128,7 @@ impl Cluster {
         config.session_timeout = Duration::from_secs(6);
         config.tick = Duration::from_millis(50);
         config.backoff = (Duration::from_millis(10), Duration::from_millis(200));
-        config.dead_letter_topic = "counting.dead-letters.v1".to_owned();
+        config.dead_letter_topic = DEAD_LETTERS.to_owned();
         config.batch_records_max = 200;
         change(&mut config);
         let group = Counting::new(
@@ -159,6 +161,10 @@ impl Cluster {
                 .unwrap();
         }
         self.producer.flush(Duration::from_secs(10)).unwrap();
+    }
+
+    pub(crate) fn refuse_dead_letters(&self, is_refused: bool) {
+        (self.kafka.refuse_topic(DEAD_LETTERS, is_refused)).unwrap();
     }
 
     pub(crate) fn refuse_to_publish(&self, requests: usize) {
@@ -287,7 +293,7 @@ impl Cluster {
     }
 
     pub(crate) fn published_dead_letters(&self) -> Vec<Record> {
-        self.read("counting.dead-letters.v1")
+        self.read(DEAD_LETTERS)
     }
 
     pub(crate) fn records(&self) -> usize {
