@@ -27,7 +27,6 @@ mod intents;
 mod kept;
 mod look;
 mod moves;
-mod partitioner;
 mod poison;
 mod provider;
 mod rejections;
@@ -52,7 +51,6 @@ use runtime::{
 
 pub use group::Group;
 pub use look::{Progress, audit};
-pub use partitioner::partition_of;
 pub use report::{Breach, CLEAN, Findings, Promise, Report};
 
 /// The five groups' databases.

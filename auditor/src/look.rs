@@ -179,7 +179,6 @@ fn read_topics(
             return Err(AuditError::Topics(away));
         }
     }
-    shard.find_foreign(layout.shards());
     Ok((scanner, shard))
 }
 

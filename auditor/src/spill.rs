@@ -6,10 +6,9 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Write},
 };
 
-use crate::{
-    partitioner::partition_of,
-    witness::{Line, Witness},
-};
+use runtime::partitioner::partition_of;
+
+use crate::witness::{Line, Witness};
 
 /// The files; they vanish when dropped.
 #[derive(Debug)]

@@ -100,6 +100,7 @@ pub mod kafka;
 mod lane;
 mod member;
 pub mod metrics;
+pub mod partitioner;
 pub mod probes;
 pub mod record;
 pub mod refusal;

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -329,6 +329,9 @@ impl<G: Group> Member<G> {
             let rule = "all topics of a group need the same number of partitions";
             return Err(Untaken::Never(format!("{rule}: {list}")));
         }
+        let partitions = counts.first().map_or(0, |(_, count)| *count);
+        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+        self.shared.partitions.store(partitions, Ordering::Relaxed);
         Ok(())
     }
 }

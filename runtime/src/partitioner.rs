@@ -1,5 +1,8 @@
 //! Which partition a key belongs to: murmur2 as Kafka's Java client computes it, and with it every
 //! producer that co-partitions.
+//!
+//! A record elsewhere has another owner than what follows from it: two members would write the rows
+//! of one key, each without seeing the other. So it is not applied but set aside.
 
 const SEED: u32 = 0x9747_b28c;
 const MIX: u32 = 0x5bd1_e995;
@@ -11,7 +14,8 @@ pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
 }
 
 /// What a key's partition is a remainder of: not negative.
-pub(crate) fn murmur2_of(key: &[u8]) -> i32 {
+#[must_use]
+pub fn murmur2_of(key: &[u8]) -> i32 {
     (murmur2(key) & 0x7fff_ffff).cast_signed()
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicI32},
     time::{Duration, Instant},
 };
 
@@ -201,6 +201,8 @@ impl<G: Group> Running<G> {
             status,
             metrics,
             events,
+            // Counted before any shard is taken.
+            partitions: AtomicI32::new(0),
         });
         let worker = Arc::new(worker);
         let mut lanes = JoinSet::new();

@@ -97,6 +97,23 @@ async fn one_bad_record_is_set_aside_and_the_batch_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_on_another_partition_than_its_keys_is_set_aside() {
+    let cluster = Cluster::new(2).await;
+    let home = runtime::partitioner::partition_of(b"k", 2);
+    cluster.produce_to(home, "k", "add:e1:1");
+    cluster.produce_to(1 - home, "k", "add:e2:10");
+    cluster.produce_to(home, "k", "add:e3:100");
+    let member = cluster.member(|_| {});
+    eventually(PATIENCE, "all are accounted for", || async {
+        cluster.accounted().await == 3
+    })
+    .await;
+    assert_eq!(cluster.total().await, 101);
+    assert_eq!(cluster.dead_letters().await, ["wrong_partition"]);
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_for_a_newer_reader_waits_and_its_key_waits_behind_it() {
     let cluster = Cluster::new(2).await;
     let old = cluster.member(|config| config.reader_version = 1);

@@ -163,6 +163,21 @@ def publish(bootstrap, registry, folder, count):
         sys.exit(f"not delivered: {left} left, {failures}")
 
 
+def misplace(bootstrap, registry, folder, count):
+    """Publishes as a shop does that leaves its client's partitioner at the default (CRC-32)."""
+    version, purchase = max(VERSIONS.items())
+    text = (folder / f"purchase.v{version}.avsc").read_text()
+    writer = ByFingerprint({version: text})
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
+    for _ in range(count):
+        bought = purchase()
+        key = bought["purchase_id"]
+        producer.produce(PURCHASES, key=key, value=writer.payload(version, bought))
+        print(json.dumps({"purchase_id": key, "version": version, "writer": writer.name}))
+    if producer.flush(DEADLINE_SECONDS):
+        sys.exit("not delivered")
+
+
 def read(bootstrap, registry, folder):
     by_fingerprint = {}
     for file in folder.glob("*.avsc"):
@@ -208,6 +223,8 @@ def main():
     folder = pathlib.Path(folder)
     if command == "publish":
         publish(bootstrap, registry, folder, int(count[0]))
+    elif command == "misplace":
+        misplace(bootstrap, registry, folder, int(count[0]))
     else:
         read(bootstrap, registry, folder)
 

@@ -45,13 +45,6 @@ pub(crate) fn check(shard: &Shard, around: &Around<'_>, report: &mut Report) {
     for (key, what) in &shard.misplaced {
         report.breach(Promise::NothingInvented, key, format!("invented: {what}"));
     }
-    for purchase_id in &shard.foreign {
-        let what = format!(
-            "its records are on partition {}, where its key does not belong",
-            shard.number
-        );
-        report.breach(P, purchase_id, what);
-    }
 }
 
 fn position(

@@ -10,7 +10,6 @@ use crate::{
     baskets::Baskets,
     case::{Case, Place},
     kept::Kept,
-    partitioner::partition_of,
     stores::Books,
     topics::{self, Layout},
     witness::{Line, SetAsideRow, Witness},
@@ -93,8 +92,6 @@ pub(crate) struct Shard {
     pub(crate) baskets: Baskets,
     /// Facts on a topic that is not theirs.
     pub(crate) misplaced: Vec<(String, String)>,
-    /// Purchases that stand on this partition and whose key belongs to another.
-    pub(crate) foreign: Vec<String>,
     /// The first record seen, per topic.
     first_seen: BTreeMap<&'static str, Place>,
 }
@@ -192,15 +189,6 @@ impl Shard {
             }
         }
         kept
-    }
-
-    /// Finds the purchases that a foreign producer put on a partition of its own choice: their
-    /// facts go elsewhere, and have no order with them.
-    pub(crate) fn find_foreign(&mut self, partitions: i32) {
-        let bought = self.cases.iter().filter(|(_, case)| case.bought.is_some());
-        let foreign =
-            bought.filter(|(id, _)| partition_of(id.as_bytes(), partitions) != self.number);
-        self.foreign = foreign.map(|(id, _)| id.clone()).collect();
     }
 
     /// All dead letters of records, and whether each is the record that it says it is; none when

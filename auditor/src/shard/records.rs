@@ -2,7 +2,7 @@
 //! of it in every group.
 
 use codec::Codec;
-use runtime::{Record, Refusal};
+use runtime::{Record, Refusal, partitioner::partition_of};
 use schemas::{Event, Fact, Purchase};
 
 use super::{KeeperEvent, Shard, Unread, Unreadable};
@@ -41,6 +41,13 @@ impl Shard {
             if books.poisons.has(content) {
                 self.poisoned.push((at, content));
             }
+        }
+        if let Some(key) = &record.key
+            && partition_of(key, layout.shards()) != self.number
+        {
+            let why = "its key belongs to another partition".to_owned();
+            self.unreadable.push(Unreadable { at, why });
+            return Ok(());
         }
         let (event, said) = match codec.read_written(record) {
             Ok((event, written)) => {

@@ -10,6 +10,7 @@ use runtime::{
         halts::Halt,
         rows::{JournalEntry, Position},
     },
+    partitioner::murmur2_of,
     rows::{Row, Scan},
     store::{Cells, Kind, Mode, Statement, Store, StoreError, Transaction},
 };
@@ -17,7 +18,6 @@ use runtime::{
 use crate::{
     AuditError, Group,
     moves::Moves,
-    partitioner::murmur2_of,
     poison::Poisons,
     spill::Spill,
     stock::Shelves,

@@ -51,6 +51,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) group: &'static str,
     pub(crate) member: &'a str,
     pub(crate) redrives_max: i64,
+    /// How many partitions each topic has.
+    pub(crate) partitions: i32,
     pub(crate) now: Timestamp,
 }
 

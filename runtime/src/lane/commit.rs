@@ -71,7 +71,8 @@ impl<G: Group> Batch<'_, G> {
     /// [`StoreError::Transient`] of the commit itself, whose outcome must be read.
     pub(crate) async fn run(self, items: Vec<Item>) -> Result<Committed, BatchError> {
         // Before the transaction: reading may ask the registry, and would hold its locks meanwhile.
-        let mut inputs = off_the_loop(|| decide::read_all(self.group, items));
+        let mut inputs =
+            off_the_loop(|| decide::read_all(self.group, items, self.around.partitions));
         (self.beat)(true);
         let mut transaction = self.store.begin(Mode::Write).await?;
         let mut rows = G::Rows::default();

@@ -61,10 +61,15 @@ pub(crate) struct Read<E> {
     pub(crate) event: Result<E, Refusal>,
 }
 
-/// Reads all inputs, a panic in the group's decoding counting as poison.
-pub(crate) fn read_all<G: Group>(group: &G, items: Vec<Item>) -> Vec<Read<G::Event>> {
+/// Reads all inputs of topics of so many partitions, a panic in the group's decoding counting as
+/// poison.
+pub(crate) fn read_all<G: Group>(
+    group: &G,
+    items: Vec<Item>,
+    partitions: i32,
+) -> Vec<Read<G::Event>> {
     let read = |item: Item| {
-        let event = catch_unwind(AssertUnwindSafe(|| item.decode(group)));
+        let event = catch_unwind(AssertUnwindSafe(|| item.decode(group, partitions)));
         let event = event.unwrap_or_else(|_| Err(panicked(Stage::Decode)));
         Read { item, event }
     };

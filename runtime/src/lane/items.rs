@@ -7,6 +7,7 @@ use crate::{
     bookkeeping::rows::{DeadLetter, Parked, TaskRow},
     dead_letter,
     group::Group,
+    partitioner::partition_of,
     record::Record,
     refusal::Refusal,
     task::{Answer, Timer},
@@ -115,12 +116,15 @@ impl Item {
         }
     }
 
-    /// Reads the input.
-    pub(crate) fn decode<G: Group>(&self, group: &G) -> Result<G::Event, Refusal> {
+    /// Reads the input. A record whose key belongs to another of the topic's partitions is poison.
+    pub(crate) fn decode<G: Group>(&self, group: &G, partitions: i32) -> Result<G::Event, Refusal> {
         match &self.origin {
             Origin::Record(record)
             | Origin::Redrive(_, Again::Record(record))
-            | Origin::Unparked(record, _) => group.decode(record),
+            | Origin::Unparked(record, _) => {
+                is_at_home(record, partitions)?;
+                group.decode(record)
+            }
             Origin::Answer(row, answer) => group.answered(&row.task(), answer),
             Origin::Timer(timer) | Origin::Redrive(_, Again::Timer(timer)) => group.due(timer),
             Origin::Redrive(_, Again::Nothing) => Err(Refusal::decode(
@@ -129,6 +133,23 @@ impl Item {
             )),
         }
     }
+}
+
+/// Whether a record is on the partition of its key, and so in the shard of whatever follows from it.
+/// A record without a key is the group's to refuse.
+fn is_at_home(record: &Record, partitions: i32) -> Result<(), Refusal> {
+    let Some(key) = &record.key else {
+        return Ok(());
+    };
+    let home = partition_of(key, partitions);
+    if home == record.at.partition {
+        return Ok(());
+    }
+    let at = record.at.partition;
+    Err(Refusal::decode(
+        "wrong_partition",
+        format!("its key belongs to partition {home} (murmur2) and it is on {at}"),
+    ))
 }
 
 /// Whether it is a W3C trace context: what a foreign producer writes there goes into text columns

@@ -22,7 +22,7 @@ mod tick;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicI32},
     time::{Duration, Instant},
 };
 
@@ -96,6 +96,8 @@ pub(crate) struct Shared<G> {
     pub(crate) status: Arc<Status>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: mpsc::UnboundedSender<LaneEvent>,
+    /// How many partitions each topic has; the member counts them before it takes shards.
+    pub(crate) partitions: AtomicI32,
 }
 
 /// One lane.

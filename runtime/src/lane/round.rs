@@ -1,6 +1,10 @@
 //! A round: inputs into a batch, the batch into the database, and what follows from it.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use super::{
     Lane, LaneEvent,

@@ -163,6 +163,14 @@ impl Cluster {
         self.producer.flush(Duration::from_secs(10)).unwrap();
     }
 
+    /// Publishes a record to a partition that its key may not belong to.
+    pub(crate) fn produce_to(&self, partition: i32, key: &str, payload: &str) {
+        let record = BaseRecord::to(&self.topic).partition(partition);
+        let sent = self.producer.send(record.key(key).payload(payload));
+        sent.map_err(|(error, _)| error).unwrap();
+        self.producer.flush(Duration::from_secs(10)).unwrap();
+    }
+
     pub(crate) fn refuse_dead_letters(&self, is_refused: bool) {
         (self.kafka.refuse_topic(DEAD_LETTERS, is_refused)).unwrap();
     }

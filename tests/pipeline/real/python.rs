@@ -23,6 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// Purchases of each version and of each way to name a schema.
 const COUNT: usize = 5;
 const VERSIONS: usize = 3;
+/// Purchases of a shop whose client partitions otherwise; of twelve, one is right by chance.
+const MISPLACED: usize = 12;
 /// What the auditor prints when every promise was kept.
 const KEPT: &str = "nothing lost, nothing doubled, nothing invented";
 
@@ -65,6 +67,10 @@ fn purchases_of_python_clients_take_effect_like_ours_and_they_read_our_facts() {
     let facts = python(&pipeline, &registry.url(), "read", None);
     assert_read(&facts, "registry", &first);
     assert_read(&facts, "fingerprint", &second);
+
+    let elsewhere = python(&pipeline, &registry.url(), "misplace", Some(MISPLACED));
+    quiet::until_quiet(&pipeline, DEADLINE);
+    assert_misplaced(&pipeline, &elsewhere);
     let journal = pipeline.journal().display().to_string();
     let audit = pipeline.succeed(&["audit", "--provider-journal", &journal]);
     assert!(audit.contains(KEPT), "{audit}");
@@ -100,6 +106,24 @@ fn assert_completed(pipeline: &Pipeline, bought: &[Value]) {
         Vec::<String>::new(),
         "all partitioners place a key alike"
     );
+}
+
+/// Another partitioner puts most purchases where their facts do not go. Those are set aside by
+/// every group, and the others are completed.
+fn assert_misplaced(pipeline: &Pipeline, bought: &[Value]) {
+    let query = "SELECT record_key FROM dead_letters WHERE reason = 'wrong_partition'";
+    let of_group = |group: &str| pipeline.database.column(group, query).unwrap().len();
+    let set_aside = of_group("payment");
+    assert!(set_aside > 0, "none of {MISPLACED} is elsewhere");
+    for group in ["inventory", "dispatch", "analytics", "timeline"] {
+        assert_eq!(of_group(group), set_aside, "{group}");
+    }
+    let query = "SELECT purchase_id FROM purchases WHERE status = 'completed'";
+    let completed = pipeline.database.column("timeline", query).unwrap();
+    let completed: BTreeSet<String> = completed.into_iter().collect();
+    let ids = (bought.iter()).map(|purchase| purchase["purchase_id"].as_str().unwrap());
+    let at_home = ids.filter(|id| completed.contains(*id)).count();
+    assert_eq!(at_home + set_aside, bought.len());
 }
 
 /// Each purchase was authorised and captured, as a foreign reader reads it.

@@ -118,6 +118,7 @@ async fn batch(store: &dyn Store, shards: &BTreeMap<i32, Shard>) -> Result<Commi
             group: Noting::NAME,
             member: "test",
             redrives_max: 3,
+            partitions: 12,
             now: 10,
         },
         retried: vec![],

@@ -13,7 +13,7 @@ mod group;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -34,6 +34,7 @@ use crate::{
     intake::{Intake, Polled},
     kafka::{Publisher, in_process::InProcessCluster},
     metrics::Metrics,
+    partitioner::partition_of,
     rows::{Row, Scan},
     status::Status,
     store::{Cells, Kind, Mode, SqliteStore, Statement, Store},
@@ -44,6 +45,7 @@ const TOPIC: &str = "accounting.in.v1";
 const OUT: &str = "accounting.out.v1";
 const DEAD: &str = "accounting.dead.v1";
 const SHARDS: [i32; 2] = [0, 1];
+const PARTITIONS: i32 = 2;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The records of each shard, in order: key and payload. `newer` is parked until the upgrade, and
@@ -70,12 +72,19 @@ fn records(shard: i32) -> Vec<Record> {
             partition: shard,
             offset,
         },
-        key: Some(format!("{key}{shard}").into_bytes()),
+        key: Some(key_of(shard, key)),
         payload: Some(payload.as_bytes().to_vec()),
         headers: Headers::default(),
         timestamp_micros: 0,
     };
     (0..).zip(&RECORDS).map(record).collect()
+}
+
+/// A key that belongs to a shard.
+fn key_of(shard: i32, name: &str) -> Vec<u8> {
+    let belongs = |key: &Vec<u8>| partition_of(key, PARTITIONS) == shard;
+    let mut keys = (0..).map(|n| format!("{name}{n}").into_bytes());
+    keys.find(belongs).unwrap()
 }
 
 /// What is left in the end, without what may differ from run to run: times, attempts, and the order
@@ -135,6 +144,7 @@ impl World {
             status: Arc::new(Status::default()),
             metrics: Arc::new(metrics),
             events: sender,
+            partitions: AtomicI32::new(PARTITIONS),
         };
         Self {
             _folder: folder,
