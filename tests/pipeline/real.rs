@@ -8,6 +8,7 @@ mod hostile_schemas;
 mod kafka;
 mod outages;
 mod pipeline;
+mod poison;
 mod postgres;
 mod postgres_store;
 mod python;

@@ -1,12 +1,18 @@
 //! The whole pipeline on Apache Kafka, PostgreSQL and a schema registry, while members of every group, the
-//! provider, the broker and the database are killed.
+//! provider, the storefront, the broker and the database are killed and the registry is away for a while.
 //!
 //! The build server runs a few thousand purchases; `make endurance` runs a hundred thousand, or as many as
 //! COUNTERFLOW_PURCHASES says.
 
 use std::time::Duration;
 
-use harness::{Broker as _, kafka::Kafka, postgres::Postgres, registry};
+use harness::{
+    Broker as _,
+    kafka::Kafka,
+    postgres::Postgres,
+    proxy::{Fault, Proxy},
+    registry,
+};
 
 use crate::whole::{
     database::Database,
@@ -25,7 +31,9 @@ fn nothing_is_lost_doubled_or_invented_whatever_is_killed() {
     let mut postgres = Postgres::start().unwrap();
     let database = Database::Postgres(postgres.fresh_database());
     let mut pipeline = Pipeline::new(kafka.bootstrap(), database);
-    pipeline.set("registry.url", &registry::shared().url());
+    let registry = registry::shared();
+    let proxy = Proxy::start(registry.port()).unwrap();
+    pipeline.set("registry.url", &registry.url_at(proxy.port()));
     let schemas = pipeline.file("schemas");
     pipeline.set("registry.cache_dir", &schemas.display().to_string());
     pipeline.succeed(&["topics", "apply"]);
@@ -64,6 +72,24 @@ fn nothing_is_lost_doubled_or_invented_whatever_is_killed() {
         at,
         make: Box::new(Pipeline::kill_storefront),
     };
-    let all = vec![broker, storefront(0.3), database, storefront(0.6), provider];
+    // Members that are killed meanwhile begin without it.
+    let away = Disturbance {
+        at: 0.35,
+        make: Box::new(|_| proxy.set(Fault::Reset)),
+    };
+    let back = Disturbance {
+        at: 0.65,
+        make: Box::new(|_| proxy.heal()),
+    };
+    let all = vec![
+        broker,
+        storefront(0.3),
+        away,
+        storefront(0.4),
+        database,
+        storefront(0.6),
+        back,
+        provider,
+    ];
     endurance.run(&mut pipeline, all);
 }
