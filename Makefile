@@ -1,5 +1,6 @@
-# What the README says, nothing else. `make demo` needs Rust; `make check` needs nothing more; `make test`
-# installs the services that it runs against.
+# What the README says, nothing else. `make demo` and `make check` need Rust and a C compiler; `make test`
+# installs the services that it runs against. What Debian has and the machine lacks is installed, or named:
+# tools/needs.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,6 +16,7 @@ help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
 
 demo: ## runs the whole pipeline on this machine, e.g. make demo ARGS=--help
+	@tools/needs build
 	cargo build --workspace --locked --bin counterflow
 	$${CARGO_TARGET_DIR:-target}/debug/counterflow demo $(ARGS)
 

@@ -10,6 +10,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -42,30 +43,28 @@ fn run(command: &mut Command, needs: &str) {
     );
 }
 
-/// A Python with fastavro in it, made once and kept below `.cache`.
+/// What `tools/services/install` and the tests keep between runs.
+fn cache() -> PathBuf {
+    std::env::var_os("COUNTERFLOW_CACHE").map_or_else(|| root().join(".cache"), PathBuf::from)
+}
+
+/// Our program in Python, with the fastavro that the installer has fetched.
 fn python() -> Command {
-    let folder = root().join(".cache/foreign-python");
-    let python = folder.join("bin/python");
-    let needs = "Python 3 with venv is needed: apt-get install python3 python3-venv";
-    if !folder.join("ready-1.13.1").exists() {
-        run(
-            Command::new("python3").args(["-m", "venv"]).arg(&folder),
-            needs,
-        );
-        let pip = ["-m", "pip", "install", "--quiet", "fastavro==1.13.1"];
-        run(
-            Command::new(&python).args(pip),
-            "the package index must be within reach once",
-        );
-        std::fs::write(folder.join("ready-1.13.1"), "").unwrap();
-    }
-    let mut command = Command::new(python);
+    let clients = cache().join("clients/lib");
+    let is_installed = clients.join("fastavro").is_dir();
+    assert!(
+        is_installed,
+        "fastavro is missing: tools/services/install clients"
+    );
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", clients);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/fastavro_decode.py"));
     command
 }
 
-/// A Java with our program and Avro, built once and kept below `.cache`.
-fn java() -> Command {
+/// Our program in Java with Avro, built once, by the first test that asks.
+static JAVA: LazyLock<PathBuf> = LazyLock::new(|| {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/java");
     let folder = root().join(".cache/foreign-java");
     let program = source.join("src/main/java/shop/foreign/Decode.java");
@@ -75,7 +74,7 @@ fn java() -> Command {
         &released::text_digest(&text.concat())[..16]
     ));
     if !built.exists() {
-        let needs = "Java 17 and Maven are needed: apt-get install openjdk-17-jdk maven";
+        let needs = "a JDK and Maven are needed: tools/needs tests";
         let pom = source.join("pom.xml");
         run(
             Command::new("mvn")
@@ -85,8 +84,12 @@ fn java() -> Command {
         );
         std::fs::write(built, "").unwrap();
     }
-    let classes = folder.join("classes");
-    let libraries = folder.join("dependency/*");
+    folder
+});
+
+fn java() -> Command {
+    let classes = JAVA.join("classes");
+    let libraries = JAVA.join("dependency/*");
     let mut command = Command::new("java");
     let path = format!("{}:{}", classes.display(), libraries.display());
     command.args(["-Xmx256m", "-cp", &path, "shop.foreign.Decode"]);

@@ -12,7 +12,7 @@ mod topics;
 mod witnesses;
 mod world;
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use auditor::{CLEAN, Promise, Report};
 use world::World;
@@ -20,14 +20,8 @@ use world::World;
 /// Built once; nobody writes to its topics or its databases, only to copies of the latter.
 static WORLD: LazyLock<World> = LazyLock::new(|| World::build(400));
 
-/// One audit at a time: they share two cores.
-static TURN: Mutex<()> = Mutex::new(());
-
 fn audit(change: impl FnOnce(&mut copy::Copy)) -> Report {
     let world = &*WORLD;
-    let _turn = TURN
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut copy = world.copy();
     change(&mut copy);
     world.audit(&copy)
