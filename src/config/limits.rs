@@ -2,7 +2,7 @@
 //! into the group's patience. One that does not fit would break only under stress, so it is refused
 //! at start.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     layers::Layers,
@@ -15,6 +15,7 @@ pub(super) fn check(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
     check_times(config, layers, mistakes);
     check_sizes(config, layers, mistakes);
     check_replicas(config, layers, mistakes);
+    check_accounts(config, layers, mistakes);
     if config.schemas.write_version > config.schemas.reader_version {
         let key = "schemas.write_version";
         let problem = "must not be above schemas.reader_version: what is written must be readable";
@@ -110,6 +111,26 @@ fn check_replicas(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
         let key = "topics.min_insync_replicas";
         let problem = "must not be above topics.replication, or nothing could be written";
         mistakes.push(at(layers, key, problem));
+    }
+}
+
+/// The first group of a purchase's id says whose it is; two accounts with the same one would see
+/// and cancel each other's purchases.
+fn check_accounts(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
+    let Some(keys) = &config.http.account_keys else {
+        return;
+    };
+    let mut by_mark = BTreeMap::new();
+    for account in keys.0.values() {
+        let first = by_mark.entry(schemas::ids::account_mark(account));
+        let first = *first.or_insert(account);
+        if first != account {
+            let problem = format!(
+                "the purchases of {first:?} and of {account:?} could not be told apart; name one \
+                 of the two accounts differently"
+            );
+            mistakes.push(at(layers, "http.account_keys", problem));
+        }
     }
 }
 

@@ -225,7 +225,8 @@ settings! {
         body_bytes_max: Bytes = "64KiB";
         /// How long requests may take to finish once the storefront is told to stop.
         drain_timeout: Duration = "20s";
-        /// Who may buy, as key=account,key=account; without it anybody, in the name of any account.
+        /// Who may buy, and see and cancel what it bought itself, as key=account,key=account;
+        /// without it anybody, in the name of any account.
         account_keys: Option<AccountKeys>, shown Never;
     }
     /// Probes and metrics.

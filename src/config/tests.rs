@@ -211,6 +211,28 @@ fn time_limits_must_fit_into_one_another() {
 }
 
 #[test]
+fn accounts_whose_purchases_could_not_be_told_apart_are_refused() {
+    let mut by_mark = BTreeMap::new();
+    let mut names = (0..).map(|number| format!("shop-{number}"));
+    let (one, other) = names
+        .find_map(|name| {
+            let earlier = by_mark.insert(schemas::ids::account_mark(&name), name.clone())?;
+            Some((earlier, name))
+        })
+        .unwrap();
+    let keys = |other: &str| format!("http.account_keys=k1={one},k2={one},k3={other}");
+    let refused = problems(read("", &[], &[keys(&other).as_str()]));
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(
+        refused[0].starts_with("http.account_keys (--set"),
+        "{refused:?}"
+    );
+    assert!(refused[0].contains(&one) && refused[0].contains(&other));
+    assert!(!refused[0].contains("k3"), "keys are secrets");
+    read("", &[], &[keys("another").as_str()]).unwrap();
+}
+
+#[test]
 fn currencies_can_be_written_as_a_table() {
     let file = "[v0.currency_by_symbol]\n\"$\" = \"CAD\"\n\"kr\" = \"SEK\"\n";
     let currencies = read(file, &[], &[]).unwrap().config.v0.currency_by_symbol.0;

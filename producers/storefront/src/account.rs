@@ -1,5 +1,7 @@
-//! Whose purchase it is. The account goes into the purchase id: one account cannot reach the
-//! purchases of another by guessing its idempotency keys.
+//! Whose purchase it is. The account goes into the purchase id, which says whose it is; where
+//! accounts have keys, an account sees and cancels its own purchases and no others. That is
+//! decided by the id alone, so it holds for a purchase that no table knows yet, and while the
+//! read side is away.
 
 use axum::http::{HeaderMap, header};
 
@@ -31,6 +33,24 @@ pub(crate) fn of(headers: &HeaderMap, accounts: &Accounts) -> Result<String, Pro
                 .cloned()
                 .ok_or_else(|| Problem::new(Code::Unauthorised, "send Authorization: Bearer <key>"))
         }
+    }
+}
+
+/// Lets a request at this purchase. Where accounts have keys, those of other accounts do not exist
+/// for it: the answer is that of a purchase which nobody has made.
+pub(crate) fn reaches(
+    headers: &HeaderMap,
+    accounts: &Accounts,
+    purchase_id: &str,
+) -> Result<(), Problem> {
+    if matches!(accounts, Accounts::Open) {
+        return Ok(());
+    }
+    let account = of(headers, accounts)?;
+    if schemas::ids::is_of_account(purchase_id, &account) {
+        Ok(())
+    } else {
+        Err(Problem::not_known())
     }
 }
 
@@ -85,5 +105,23 @@ mod tests {
             assert!(of(&headers("authorization", wrong), &keys).is_err());
         }
         assert!(of(&headers("x-account", "shop-7"), &keys).is_err());
+    }
+
+    #[test]
+    fn with_keys_an_account_reaches_what_is_its_own() {
+        let (own, other) = (
+            schemas::ids::purchase_id("shop-7", "order-1"),
+            schemas::ids::purchase_id("shop-8", "order-1"),
+        );
+        let keys = Accounts::Keys([("secret".into(), "shop-7".into())].into());
+        let asker = headers("authorization", "Bearer secret");
+        assert_eq!(reaches(&asker, &keys, &own), Ok(()));
+        for not_its_own in [other.as_str(), "p-1"] {
+            let refused = reaches(&asker, &keys, not_its_own).unwrap_err();
+            assert_eq!(refused, Problem::not_known());
+        }
+        let unnamed = reaches(&HeaderMap::new(), &keys, &own).unwrap_err();
+        assert_eq!(unnamed.code, Code::Unauthorised);
+        assert_eq!(reaches(&HeaderMap::new(), &Accounts::Open, "p-1"), Ok(()));
     }
 }

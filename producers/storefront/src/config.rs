@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use client::WriteVersion;
 
-/// Who may buy.
+/// Who may buy, and see and cancel what was bought.
 #[derive(Debug, Clone, Default)]
 pub enum Accounts {
     /// Anybody, in the name of the account that `X-Account` names, or of `default`: for one
     /// machine, or behind a gateway that has checked it.
     #[default]
     Open,
-    /// Whoever has a key (`Authorization: Bearer <key>`): keys and their accounts.
+    /// Whoever has a key (`Authorization: Bearer <key>`): keys and their accounts. An account
+    /// sees and cancels its own purchases; accounts here have an [`schemas::ids::account_mark`]
+    /// each to itself.
     Keys(BTreeMap<String, String>),
 }
 

@@ -138,6 +138,14 @@ impl Problem {
         }
     }
 
+    /// The answer for every purchase that cannot be shown, whatever the reason.
+    pub(crate) fn not_known() -> Self {
+        Self::new(
+            Code::PurchaseNotKnownYet,
+            "what was accepted shows up here soon; ?wait=10 waits for it",
+        )
+    }
+
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
         Self {
             code: Code::InvalidFields,

@@ -57,8 +57,10 @@ pub(crate) struct Wait {
 pub(crate) async fn show(
     State(shop): State<Arc<Shop>>,
     Path(purchase_id): Path<String>,
+    headers: HeaderMap,
     query: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    account::reaches(&headers, &shop.config.accounts, &purchase_id)?;
     let Query(query) = query.map_err(|_| invalid("wait", "out_of_range", "expected seconds"))?;
     let asked = query.wait.unwrap_or(0.0);
     if !(asked >= 0.0 && asked.is_finite()) {
@@ -77,7 +79,7 @@ pub(crate) async fn show(
             Some(status) if is_last || is_awaited(&status) => {
                 return Ok(axum::Json(status).into_response());
             }
-            None if is_last => return Err(not_known()),
+            None if is_last => return Err(Problem::not_known()),
             _ => {}
         }
         tokio::time::sleep_until((Instant::now() + interval).min(deadline)).await;
@@ -95,10 +97,12 @@ struct Timeline {
 pub(crate) async fn timeline(
     State(shop): State<Arc<Shop>>,
     Path(purchase_id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    account::reaches(&headers, &shop.config.accounts, &purchase_id)?;
     let entries = shop.read_model.timeline(&purchase_id).await.map_err(away)?;
     if entries.is_empty() {
-        return Err(not_known());
+        return Err(Problem::not_known());
     }
     let timeline = Timeline {
         purchase_id,
@@ -117,7 +121,7 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    account::of(&headers, &shop.config.accounts)?;
+    account::reaches(&headers, &shop.config.accounts, &purchase_id)?;
     schemas::validate::id("invalid_purchase_id", "purchase_id", &purchase_id)
         .map_err(|refused| Problem::fields(vec![order::of_refused(&refused)]))?;
     let asker = key::optional(&headers)?.unwrap_or_default();
@@ -194,13 +198,6 @@ fn invalid(field: &str, code: &'static str, detail: &str) -> Problem {
         code,
         detail: detail.to_owned(),
     }])
-}
-
-fn not_known() -> Problem {
-    Problem::new(
-        Code::PurchaseNotKnownYet,
-        "what was accepted shows up here soon; ?wait=10 waits for it",
-    )
 }
 
 fn away(error: ReadModelAway) -> Problem {
