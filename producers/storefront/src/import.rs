@@ -9,6 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use schemas::v0;
+use schemas::validate::Times;
 
 use crate::problem::{FieldError, Problem};
 use crate::submit::Shop;
@@ -20,10 +21,16 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    account::of(&headers, &shop.config.accounts)?;
+    let account = account::of(&headers, &shop.config.accounts)?;
     let key = key::required(&headers)?;
     let body = purchases::json(&headers, body)?;
-    let purchase = v0::read(&body, &shop.config.import_rules, &key)
+    let origin = v0::Origin {
+        account: &account,
+        key: &key,
+        // What its readers would set aside is not accepted.
+        times: Times::known_by(purchases::now()),
+    };
+    let purchase = v0::read(&body, &shop.config.import_rules, origin)
         .map_err(|faults| Problem::fields(faults.into_iter().map(field_error).collect()))?;
     shop.submit(purchase).await
 }

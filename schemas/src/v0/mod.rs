@@ -63,12 +63,27 @@ const FIELDS: [&str; 7] = [
     "Instructions",
 ];
 
-/// Maps one message. `key` tells this purchase from others of the same user: the idempotency key
-/// that came with it. The time of the purchase is midnight UTC of its date.
+/// What does not stand in a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// Who brings it in: users of different accounts are different users, whatever their ids.
+    pub account: &'a str,
+    /// What tells this purchase from others of the same user: the idempotency key that came with
+    /// the message.
+    pub key: &'a str,
+    /// The times that readers will take; a date of another time is refused.
+    pub times: Times,
+}
+
+/// Maps one message. The time of the purchase is midnight UTC of its date.
 ///
 /// # Errors
 /// Every field that no rule takes.
-pub fn read(message: &Value, rules: &Rules, key: &str) -> Result<Purchase, Vec<FieldError>> {
+pub fn read(
+    message: &Value,
+    rules: &Rules,
+    origin: Origin<'_>,
+) -> Result<Purchase, Vec<FieldError>> {
     let Some(fields) = message.as_object() else {
         return Err(vec![error("(message)", Some(message), "a JSON object")]);
     };
@@ -86,7 +101,7 @@ pub fn read(message: &Value, rules: &Rules, key: &str) -> Result<Purchase, Vec<F
     }
     kind(fields).unwrap_or_else(|fault| faults.push(fault));
     let item_id = kept(item_id(fields), &mut faults);
-    let occurred_at = kept(date_of(fields, rules), &mut faults);
+    let occurred_at = kept(date_of(fields, rules, origin.times), &mut faults);
     let customer_id = kept(user_id(fields), &mut faults);
     let price = kept(price_of(fields, rules), &mut faults);
     let prime = kept(prime(fields), &mut faults);
@@ -112,9 +127,8 @@ pub fn read(message: &Value, rules: &Rules, key: &str) -> Result<Purchase, Vec<F
         prime,
         instructions: text,
     };
-    let purchase = taken.into_purchase(key);
-    if let Err(Refused::Poison { reason, detail, .. }) =
-        validate::purchase(&purchase, Times::of_this_century())
+    let purchase = taken.into_purchase(origin);
+    if let Err(Refused::Poison { reason, detail, .. }) = validate::purchase(&purchase, origin.times)
     {
         let (field, found) = ("(purchase)".to_owned(), reason.to_owned());
         faults.push(FieldError {
@@ -147,9 +161,9 @@ struct Taken {
 
 impl Taken {
     /// Version 0 says what version 1 says: one item, once, by a card that the provider knows.
-    fn into_purchase(self, key: &str) -> Purchase {
+    fn into_purchase(self, origin: Origin<'_>) -> Purchase {
         let (unit_price_minor, currency) = self.price;
-        let purchase_id = ids::purchase_id(&self.customer_id, key);
+        let purchase_id = ids::imported_purchase_id(origin.account, &self.customer_id, origin.key);
         let line = Line {
             line_no: 1,
             item_id: self.item_id,
@@ -211,13 +225,18 @@ fn item_id(fields: &Fields) -> Result<i64, FieldError> {
     }
 }
 
-fn date_of(fields: &Fields, rules: &Rules) -> Result<i64, FieldError> {
+fn date_of(fields: &Fields, rules: &Rules, times: Times) -> Result<i64, FieldError> {
     let value = fields.get("Date");
     let text = value.and_then(Value::as_str);
     let micros = match text {
         Some(text) => date::midnight_micros(text, rules.date_order),
         None => Err("a date of three numbers, such as 2020-12-03"),
     };
+    let micros = micros.and_then(|micros| {
+        // A date of the future is most often one whose order was configured wrongly.
+        let is_taken = times.check("Date", micros).is_ok();
+        (is_taken.then_some(micros)).ok_or("a date from 2000-01-01 to tomorrow")
+    });
     micros.map_err(|expected| error("Date", value, expected))
 }
 

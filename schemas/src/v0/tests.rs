@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{DateOrder, FieldError, Rules, read};
-use crate::domain::DeliveryTier;
+use super::{DateOrder, FieldError, Origin, Rules};
+use crate::domain::{DeliveryTier, Purchase};
+use crate::ids;
+use crate::validate::{AHEAD_MAX_MICROS, Times};
 
 fn message() -> Value {
     json!({
@@ -15,6 +17,18 @@ fn message() -> Value {
         "Prime": "NO",
         "Instructions": "Please put a ribbon on my package",
     })
+}
+
+fn origin<'a>(account: &'a str, key: &'a str) -> Origin<'a> {
+    Origin {
+        account,
+        key,
+        times: Times::of_this_century(),
+    }
+}
+
+fn read(message: &Value, rules: &Rules, key: &str) -> Result<Purchase, Vec<FieldError>> {
+    super::read(message, rules, origin("default", key))
 }
 
 fn rules(order: DateOrder) -> Rules {
@@ -84,6 +98,58 @@ fn an_ambiguous_date_is_refused_and_an_unambiguous_one_is_not() {
             "{date}"
         );
     }
+}
+
+#[test]
+fn a_date_that_readers_would_set_aside_is_refused_by_its_field() {
+    // 2026-11-22T00:00:00Z
+    let midnight = 1_795_305_600_000_000;
+    let tomorrow = with("Date", json!("2026-11-22"));
+    let rules = Rules::default();
+    let at = |now: i64| {
+        let times = Times::known_by(now);
+        super::read(
+            &tomorrow,
+            &rules,
+            Origin {
+                times,
+                ..origin("default", "k")
+            },
+        )
+    };
+    let read = at(midnight - AHEAD_MAX_MICROS).unwrap();
+    assert_eq!(read.occurred_at, midnight);
+    let refused = at(midnight - AHEAD_MAX_MICROS - 1).unwrap_err();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(refused[0].field, "Date");
+    assert_eq!(refused[0].expected, "a date from 2000-01-01 to tomorrow");
+}
+
+#[test]
+fn one_key_of_one_user_is_another_purchase_in_another_account() {
+    let rules = rules(DateOrder::DayMonthYear);
+    let of = |account, user: &str, key| {
+        let message = with("UserId", json!(user));
+        (super::read(&message, &rules, origin(account, key)).unwrap()).purchase_id
+    };
+    let first = of("shop-1", "user-77", "order-17");
+    assert_eq!(first, of("shop-1", "user-77", "order-17"));
+    assert!(ids::is_of_account(&first, "shop-1"));
+    for other in [
+        of("shop-2", "user-77", "order-17"),
+        of("shop-1", "user-78", "order-17"),
+        of("shop-1", "user-77", "order-18"),
+        // What a user is called makes no account of him.
+        ids::purchase_id("shop-1", "order-17"),
+        of("shop-2", "shop-1", "order-17"),
+        ids::purchase_id("user-77", "order-17"),
+    ] {
+        assert_ne!(first, other);
+    }
+    assert_ne!(
+        of("shop-2", "shop-1", "order-17"),
+        ids::purchase_id("shop-1", "order-17")
+    );
 }
 
 #[test]
