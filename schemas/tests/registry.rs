@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use schemas::decode::SchemaSource;
-use schemas::registry::Config;
+use schemas::registry::{Config, TEXT_BYTES_MAX};
 use schemas::wire::framing::{SCHEMA_ID_HEADER, SchemaName, WireForm};
 use schemas::{
     Decoded, Decoder, Encoded, Encoder, RawRecord, Refused, Registry, RegistryError, released,
@@ -148,7 +148,10 @@ fn only_the_registrys_own_word_makes_a_record_poison() {
         ),
         (404, "<html>no such page</html>".to_owned()),
         (200, "not json".to_owned()),
+        // It answers nothing else as a registry would: neither of these is one's word.
         (200, "{}".to_owned()),
+        (200, schema(&"x".repeat(3 * TEXT_BYTES_MAX))),
+        (410, "gone".to_owned()),
     ] {
         fake.answers("GET /schemas/ids/7", status, body.clone());
         let away = decode(&open(&fake), &record);
@@ -168,6 +171,38 @@ fn only_the_registrys_own_word_makes_a_record_poison() {
         asked + 1,
         "a missing schema is not asked for again at once"
     );
+}
+
+#[test]
+fn a_name_for_which_nothing_readable_will_ever_come_holds_nothing_up() {
+    let said = json!({ "error_code": 42201, "message": "no such type" }).to_string();
+    let answers = [
+        (200, schema(&"x".repeat(TEXT_BYTES_MAX + 1))),
+        // Longer than the answer that is read at all, quoted or plain.
+        (200, schema(&"\"".repeat(TEXT_BYTES_MAX + 16 * 1024))),
+        (200, schema(&"x".repeat(3 * TEXT_BYTES_MAX))),
+        (200, "{}".to_owned()),
+        (400, "{}".to_owned()),
+        (410, String::new()),
+        (422, said),
+    ];
+    let good = released::by_name("Purchase", 3).unwrap();
+    for (status, body) in answers {
+        let fake = FakeRegistry::start();
+        let what = format!("{status}, {} bytes", body.len());
+        fake.answers("GET /schemas/ids/7", status, body);
+        fake.answers("GET /schemas/types", 200, "[\"AVRO\"]".to_owned());
+        fake.answers("GET /schemas/ids/8", 200, schema(good.text));
+        let source = open(&fake);
+        let record = cases::all()[0].encoded();
+        let of_7 = decode(&source, &as_prefix(&record, 7));
+        assert_eq!(reason(of_7), "unknown_schema", "{what}");
+        let asked = fake.asked();
+        let again = decode(&source, &as_prefix(&record, 7));
+        assert_eq!(reason(again), "unknown_schema", "{what}");
+        assert_eq!(fake.asked(), asked, "{what}: not asked for again at once");
+        assert!(source.find(SchemaName::Id(8)).is_ok(), "{what}: others are");
+    }
 }
 
 #[test]

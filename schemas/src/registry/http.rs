@@ -53,7 +53,12 @@ impl Http {
     /// the API, and not every registry has it.
     pub(super) fn lacks(&self, path: &str) -> bool {
         let is_no_page = (self.call(path)).is_ok_and(|response| response.status().as_u16() == 404);
-        is_no_page && self.get(ALWAYS_THERE).is_ok_and(|answer| answer.is_array())
+        is_no_page && self.is_there()
+    }
+
+    /// Whether it answers as a registry does, now.
+    pub(super) fn is_there(&self) -> bool {
+        self.get(ALWAYS_THERE).is_ok_and(|answer| answer.is_array())
     }
 
     fn call(&self, path: &str) -> Result<Response, ureq::Error> {
@@ -106,7 +111,13 @@ fn answer(path: &str, response: Result<Response, ureq::Error>) -> Result<Value, 
         .with_config()
         .limit(ANSWER_BYTES_MAX)
         .read_to_string();
-    let body = body.map_err(|error| away(format!("status {status}: {error}")))?;
+    let body = body.map_err(|error| match error {
+        // It is there, and this is its answer; no schema of ours is as long.
+        ureq::Error::BodyExceedsLimit(most) if status == 200 => {
+            RegistryError::Unusable(format!("{path}: more than {most} bytes"))
+        }
+        error => away(format!("status {status}: {error}")),
+    })?;
     let json: Option<Value> = serde_json::from_str(&body).ok();
     let code = json
         .as_ref()
@@ -128,6 +139,7 @@ fn answer(path: &str, response: Result<Response, ureq::Error>) -> Result<Value, 
                 shortened(message)
             )))
         }
+        (400 | 410, _) => Err(RegistryError::Unusable(format!("{path}: status {status}"))),
         _ => Err(away(format!("status {status}"))),
     }
 }

@@ -16,17 +16,19 @@ use crate::released::{self, Released};
 use crate::wire::framing::SchemaName;
 use crate::wire::newer::Newer;
 
-/// Names that the registry does not know; more are forgotten and asked again.
-const MISSING_MAX: usize = 1_024;
-/// How long a name that the registry does not know is believed not to exist.
-const MISSING_FOR: Duration = Duration::from_secs(60);
+/// Names for which the registry has no schema that could be read; more are forgotten and asked
+/// again.
+const REFUSED_MAX: usize = 1_024;
+/// How long the registry is believed that it has none.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// Waiting after a call that failed: doubled each time, up to the second.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 #[derive(Default)]
 pub(super) struct Memory {
     schemas: HashMap<SchemaName, Entry>,
-    missing: BTreeMap<SchemaName, Instant>,
+    /// Why there is no schema of a name, and until when that is believed.
+    refused: BTreeMap<SchemaName, (Instant, Refused)>,
     failures: u32,
     away_until: Option<Instant>,
 }
@@ -78,18 +80,25 @@ impl Memory {
         if let Some(entry) = self.schemas.get(&name) {
             return Some(entry.found.clone());
         }
-        let until = self.missing.get(&name)?;
-        (now < *until).then(|| Err(unknown(name)))
+        let (until, why) = self.refused.get(&name)?;
+        (now < *until).then(|| Err(why.clone()))
     }
 
-    fn is_missing(&mut self, name: SchemaName, now: Instant) {
-        if self.missing.len() >= MISSING_MAX {
-            self.missing.retain(|_, until| now < *until);
+    fn refuse(&mut self, name: SchemaName, why: Refused, now: Instant) -> Refused {
+        if self.refused.len() >= REFUSED_MAX {
+            self.refused.retain(|_, (until, _)| now < *until);
         }
-        if self.missing.len() >= MISSING_MAX {
-            self.missing.pop_first();
+        if self.refused.len() >= REFUSED_MAX {
+            self.refused.pop_first();
         }
-        self.missing.insert(name, now + MISSING_FOR);
+        let entry = (now + REFUSED_FOR, why.clone());
+        self.refused.insert(name, entry);
+        why
+    }
+
+    fn answered(&mut self) {
+        self.failures = 0;
+        self.away_until = None;
     }
 
     fn failed(&mut self, now: Instant) {
@@ -169,18 +178,13 @@ impl SchemaSource for Registry {
 
 impl Registry {
     fn ask(&self, name: SchemaName, path: &str) -> Result<Found, Refused> {
-        let mut answer = self.http.get(path);
-        let is_by_guid = matches!(name, SchemaName::Guid(_));
-        if is_by_guid && matches!(answer, Err(RegistryError::Away(_))) && self.http.lacks(path) {
-            // It will never say more of this GUID: waiting would hold up what is behind the record.
-            answer = Err(RegistryError::Missing(path.to_owned()));
-        }
+        let answer = self.http.get(path);
+        let answer = self.in_earnest(name, path, answer.and_then(|answer| avro_text(&answer)));
         let now = Instant::now();
         let mut memory = self.memory();
-        match answer.and_then(|answer| avro_text(&answer)) {
+        match answer {
             Ok(text) => {
-                memory.failures = 0;
-                memory.away_until = None;
+                memory.answered();
                 if memory.learn(name, &text).is_err() {
                     let detail = format!("{name} changed while it was asked for");
                     return Err(Refused::RegistryAway(detail));
@@ -191,15 +195,44 @@ impl Registry {
                     .unwrap_or_else(|| Err(unknown(name)))
             }
             Err(RegistryError::Missing(_)) => {
-                memory.failures = 0;
-                memory.is_missing(name, now);
-                Err(unknown(name))
+                memory.answered();
+                Err(memory.refuse(name, unknown(name), now))
+            }
+            Err(error @ (RegistryError::Unusable(_) | RegistryError::Refused(_))) => {
+                memory.answered();
+                tracing::warn!(schema = %name, %error, "no schema that could be read");
+                let why = Refused::bytes("unknown_schema", format!("{name}: {error}"));
+                Err(memory.refuse(name, why, now))
             }
             Err(error) => {
                 memory.failed(now);
                 tracing::warn!(schema = %name, %error, "schema look-up failed");
                 Err(Refused::RegistryAway(error.to_string()))
             }
+        }
+    }
+
+    /// An answer that is neither a schema nor the registry's word that there is none is taken for
+    /// its word of this name only while it answers another call as a registry does. Waiting for
+    /// what will never come would hold up all records behind the one that names it; what came
+    /// from a proxy, or from a registry that is going down, is waited out.
+    fn in_earnest(
+        &self,
+        name: SchemaName,
+        path: &str,
+        answer: Result<String, RegistryError>,
+    ) -> Result<String, RegistryError> {
+        let is_by_guid = matches!(name, SchemaName::Guid(_));
+        match answer {
+            Err(RegistryError::Away(_)) if is_by_guid && self.http.lacks(path) => {
+                Err(RegistryError::Missing(path.to_owned()))
+            }
+            Err(RegistryError::Unusable(why) | RegistryError::Refused(why))
+                if !self.http.is_there() =>
+            {
+                Err(RegistryError::Away(why))
+            }
+            answer => answer,
         }
     }
 
@@ -244,5 +277,5 @@ impl Registry {
 fn avro_text(answer: &Value) -> Result<String, RegistryError> {
     let text = answer.get("schema").and_then(Value::as_str);
     text.map(str::to_owned)
-        .ok_or_else(|| RegistryError::Away("an answer without a schema".to_owned()))
+        .ok_or_else(|| RegistryError::Unusable("an answer without a schema".to_owned()))
 }

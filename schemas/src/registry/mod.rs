@@ -3,7 +3,8 @@
 //! Separate because it is the only part of this crate that leaves the process. What was learnt
 //! once is kept in memory and on disk, so that the pipeline goes on while the registry is away.
 //! An id means one schema for ever: an id that changes is refused loudly. Only the registry's own
-//! word that a schema does not exist makes a record poison; anything else makes it wait.
+//! word makes a record poison: that a schema does not exist, or that it is none for us to read, as
+//! one that is too long. Anything else makes it wait.
 
 mod cache;
 mod http;
@@ -53,6 +54,10 @@ pub enum RegistryError {
     /// It answered that there is no such thing.
     #[error("the schema registry has no {0}")]
     Missing(String),
+    /// It answered with what can be no schema, or that the call makes no sense to it: asking
+    /// again brings the same.
+    #[error("the schema registry answered with nothing that can be used: {0}")]
+    Unusable(String),
     /// It refused what was sent: the schema or the call must change.
     #[error("the schema registry refused: {0}")]
     Refused(String),

@@ -67,7 +67,7 @@ impl Registry {
         );
         match (answer.and_then(|answer| id_in(&answer)), kept) {
             (Ok(id), _) => self.pinned(schema, &subject, &digest, id),
-            (Err(RegistryError::Away(_)), Some(id)) => {
+            (Err(RegistryError::Away(_) | RegistryError::Unusable(_)), Some(id)) => {
                 // Records that name it are read without asking, too.
                 self.memory().stands_for(SchemaName::Id(id), schema)?;
                 Ok(id)

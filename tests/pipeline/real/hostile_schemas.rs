@@ -1,11 +1,11 @@
 //! Records whose schema a registry knows, and that no reader should ever parse or follow: recursive, deep,
-//! wide. Whoever may register a schema may register such a one, so the readers refuse it by themselves.
+//! wide, long. Whoever may register a schema may register such a one, so the readers refuse it by themselves.
 
 use std::{fmt::Write as _, time::Duration};
 
 use client::Record;
 use harness::{Broker as _, broker::fresh_name, eventually, kafka::Kafka, probe, registry};
-use schemas::{Encoder, Purchase, topics};
+use schemas::{Encoder, Purchase, registry::TEXT_BYTES_MAX, topics};
 use serde_json::{Value, json};
 
 use crate::whole::{
@@ -33,7 +33,15 @@ fn a_hostile_schema_is_refused_whatever_the_registry_says_of_it() {
     pipeline.start_sandbox();
     let counter = Counter::open(&pipeline.bootstrap);
 
-    let hostile = [recursive(), deep(), wide(), foreign()];
+    let hostile = [
+        recursive(),
+        deep(),
+        wide(),
+        foreign(),
+        // More than a schema may be, and more than is read of an answer.
+        long(TEXT_BYTES_MAX + 1),
+        long(3 * TEXT_BYTES_MAX),
+    ];
     let bases = shop::purchases(1, 3, hostile.len());
     let records = (hostile.iter().zip(&bases))
         .map(|(schema, base)| named_by(registered(&registry, schema), base));
@@ -104,6 +112,12 @@ fn wide() -> Value {
     let field = |number: usize| json!({"name": format!("f{number}"), "type": "int", "default": 0});
     let fields: Vec<Value> = (0..2_000).map(field).collect();
     json!({"type": "record", "name": "Purchase", "namespace": fresh_namespace(), "fields": fields})
+}
+
+/// A text of so many bytes and a few more.
+fn long(text_bytes: usize) -> Value {
+    json!({"type": "record", "name": "Purchase", "namespace": fresh_namespace(),
+        "doc": "x".repeat(text_bytes), "fields": [{"name": "n", "type": "long"}]})
 }
 
 /// A harmless one that is not ours.
