@@ -129,6 +129,11 @@ fn as_text(declared: &[TopicDeclaration], created: &[String], drift: &[Drift]) -
                 declared,
                 found,
             } => format!("differs  {topic}: {found} partitions, declared {declared}"),
+            Drift::Replication {
+                topic,
+                declared,
+                found,
+            } => format!("differs  {topic}: replicas {found}, declared {declared}"),
             Drift::Config {
                 topic,
                 entry,
@@ -178,6 +183,11 @@ mod tests {
                 declared: 12,
                 found: 6,
             },
+            Drift::Replication {
+                topic: topic(),
+                declared: 3,
+                found: 1,
+            },
             Drift::Config {
                 topic: topic(),
                 entry: "retention.ms".to_owned(),
@@ -187,6 +197,7 @@ mod tests {
         ];
         let text = as_text(&declared, &[], &drift);
         assert!(text.contains("6 partitions, declared 12"), "{text}");
+        assert!(text.contains("replicas 1, declared 3"), "{text}");
         assert!(
             text.contains("retention.ms is 604800000, declared -1"),
             "{text}"

@@ -83,5 +83,11 @@ mod real {
         let drift = counterflow(&["topics", "apply"], &other).code(1).stdout;
         let expected = "differs  shop.purchases.v1: 12 partitions, declared 24";
         assert!(drift.contains(expected), "{drift}");
+        // One broker lost would be all of them lost; the other entries agree.
+        let safer = [settings[0], ("COUNTERFLOW__TOPICS__REPLICATION", "3")];
+        let drift = counterflow(&["topics", "check"], &safer).code(1).stdout;
+        let expected = "differs  shop.purchases.v1: replicas 1, declared 3";
+        assert!(drift.contains(expected), "{drift}");
+        assert_eq!(drift.lines().count(), 10, "{drift}");
     }
 }

@@ -41,6 +41,17 @@ pub enum Drift {
         /// As found.
         found: i32,
     },
+    /// Some of its partitions have another number of replicas; more are given with Kafka's own
+    /// tools.
+    Replication {
+        /// The topic.
+        topic: String,
+        /// As declared.
+        declared: i32,
+        /// As found: of the partitions that differ, the fewest; a partition is as safe as it has
+        /// replicas.
+        found: i32,
+    },
     /// A configuration entry differs.
     Config {
         /// The topic.
@@ -125,6 +136,15 @@ impl Admin {
                     topic: topic.name.clone(),
                     declared: topic.partitions,
                     found: partitions,
+                });
+            }
+            let replicas = (found.partitions().iter())
+                .map(|partition| i32::try_from(partition.replicas().len()).unwrap_or(i32::MAX));
+            if let Some(found) = replicas.filter(|found| *found != topic.replication).min() {
+                drift.push(Drift::Replication {
+                    topic: topic.name.clone(),
+                    declared: topic.replication,
+                    found,
                 });
             }
             drift.extend(self.config_drift(topic).await?);
