@@ -1,5 +1,8 @@
 //! `counterflow stock`: what a stock keeper says, and what inventory has.
 
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use client::Publisher;
 use prometheus::Registry;
@@ -13,7 +16,7 @@ use serde::Serialize;
 use crate::{
     config::Config,
     context::Context,
-    exit::End,
+    exit::{End, Misuse},
     output, progress,
     wiring::{open_codec, open_publisher, open_store, publisher_config},
 };
@@ -61,10 +64,7 @@ enum Action {
     #[command(after_help = EXAMPLE_ADJUST)]
     Adjust {
         /// What to add to what is on hand, as SKU=CHANGE
-        #[arg(
-            required = true, value_parser = adjusted, value_name = "SKU=CHANGE",
-            allow_hyphen_values = true
-        )]
+        #[arg(required = true, value_parser = adjusted, value_name = "SKU=CHANGE")]
         items: Vec<Item>,
         /// Why, in a word
         #[arg(long)]
@@ -98,17 +98,28 @@ struct Published {
 
 pub(crate) async fn run(context: &Context, asked: Arguments) -> anyhow::Result<End> {
     let now = jiff::Timestamp::now().as_microsecond();
-    let movements = match asked.action {
+    let (movements, name) = match asked.action {
         Action::Show(what) => {
             let config = context.start_once(&[])?;
             let store = open_store(&config, "inventory")?;
             return show::run(store.as_ref(), &what, asked.json).await;
         }
-        Action::Receive { items, id } => receipts(items, &named(id), now),
-        Action::Adjust { items, reason, id } => counts(items, &named(id), &reason, now),
+        Action::Receive { items, id } => {
+            named_once(&items)?;
+            let name = named(id);
+            (receipts(items, &name, now), name)
+        }
+        Action::Adjust { items, reason, id } => {
+            named_once(&items)?;
+            let name = named(id);
+            (counts(items, &name, &reason, now), name)
+        }
     };
     let config = context.start_once(&["kafka.bootstrap_servers"])?;
-    let published = publish(&config, movements).await?;
+    // What was published before the failure, or may have been, has its id from the name.
+    let published = publish(&config, movements).await.with_context(|| {
+        format!("try again with --id {name:?}: what is published already counts once")
+    })?;
     if asked.json {
         output::json(&published)?;
     } else {
@@ -128,6 +139,24 @@ pub(crate) async fn run(context: &Context, asked: Arguments) -> anyhow::Result<E
 /// The name of a delivery or count; a new one when none was given.
 fn named(id: Option<String>) -> String {
     id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string())
+}
+
+/// A movement is known by its delivery and its SKU, so a second one of the same SKU would be taken
+/// for the first.
+fn named_once(items: &[Item]) -> Result<(), Misuse> {
+    let mut skus = BTreeSet::new();
+    let twice: BTreeSet<&str> = (items.iter())
+        .map(|item| item.sku.as_str())
+        .filter(|sku| !skus.insert(*sku))
+        .collect();
+    if twice.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<&str> = twice.into_iter().collect();
+    Err(Misuse(format!(
+        "named more than once: {}; say the sum, or give each its own --id",
+        named.join(", ")
+    )))
 }
 
 fn receipts(items: Vec<Item>, id: &str, now: i64) -> Vec<Movement> {
@@ -249,6 +278,20 @@ mod tests {
             assert!(received(wrong).is_err(), "{wrong}");
         }
         assert!(adjusted("2341083=0").is_err());
+    }
+
+    #[test]
+    fn a_sku_that_is_named_twice_is_refused_by_name() {
+        let items = |texts: &[&str]| -> Vec<Item> {
+            texts.iter().map(|text| received(text).unwrap()).collect()
+        };
+        assert!(named_once(&items(&["7=100", "8=100"])).is_ok());
+        let refused = named_once(&items(&["7=100", "8=1", "7=50", "9=1", "9=1"]));
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("7, 9") && !refused.contains('8'),
+            "{refused}"
+        );
     }
 
     #[test]

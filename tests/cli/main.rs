@@ -13,4 +13,5 @@ mod help;
 mod pipeline;
 mod probes;
 mod registry;
+mod stock;
 mod topics;
