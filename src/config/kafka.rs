@@ -1,8 +1,18 @@
 //! Options passed through to librdkafka, except those that the promise depends on or that have a
-//! setting of their own. Which others exist is librdkafka's to say: it refuses unknown ones when
-//! the client is made.
+//! setting of their own. Which others exist, what they may be and which of them contradict each
+//! other is librdkafka's to say, and it is asked here, before anything is connected.
 
 use std::collections::BTreeMap;
+
+use client::OpenError;
+use runtime::kafka::{member_refusals, option_refusal};
+
+use super::{
+    layers::Layers,
+    mistake::{Mistake, Mistakes},
+    settings::Config,
+};
+use crate::wiring::{member_config, publisher_config};
 
 /// Options for librdkafka, by their own names.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -24,6 +34,42 @@ pub(super) fn denied(option: &str) -> Option<&'static str> {
         .iter()
         .find(|(name, _)| *name == option)
         .map(|(_, why)| *why)
+}
+
+/// The mistake in one option, as librdkafka sees it.
+pub(super) fn refused(layers: &Layers, option: &str, value: &str) -> Option<Mistake> {
+    let problem = option_refusal(option, value)?;
+    let key = format!("kafka.options.{option}");
+    let origin = layers.get(&key).map(|entry| entry.origin.to_string());
+    Some(Mistake {
+        origin: origin.unwrap_or_default(),
+        problem: match is_secret(option) {
+            // Its words may repeat the value.
+            true => "librdkafka does not take the value".to_owned(),
+            false => problem,
+        },
+        key,
+    })
+}
+
+/// The mistakes in options each of which can be set: those that make no client together, with each
+/// other or with the settings that a member and a publisher have of their own.
+pub(super) fn check_together(config: &Config, mistakes: &mut Mistakes) {
+    let mut problems = member_refusals(&member_config(config, "counterflow"));
+    if let Err(OpenError::Settings(of_publisher)) = publisher_config(config, "counterflow").check()
+    {
+        // The same words again, mostly.
+        if problems.is_empty() {
+            problems = of_publisher;
+        }
+    }
+    mistakes
+        .0
+        .extend(problems.into_iter().map(|problem| Mistake {
+            key: "kafka.options".to_owned(),
+            origin: "with the consumer's settings".to_owned(),
+            problem: format!("librdkafka makes no client of them: {problem}"),
+        }));
 }
 
 /// Whether an option's value must not be shown.

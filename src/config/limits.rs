@@ -9,6 +9,7 @@ use super::{
     mistake::{Mistake, Mistakes},
     settings::Config,
 };
+use crate::wiring::member_config;
 
 /// Checks every pair.
 pub(super) fn check(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
@@ -21,6 +22,7 @@ pub(super) fn check(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
         let problem = "must not be above schemas.reader_version: what is written must be readable";
         mistakes.push(at(layers, key, problem));
     }
+    check_member(config, mistakes);
 }
 
 fn check_times(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
@@ -80,6 +82,30 @@ fn check_times(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
             mistakes.push(misfit(layers, shorter, longer, why));
         }
     }
+    if drain.1 < shutdown.1 && drain.1 > poll.1 / 2 {
+        let problem = format!(
+            "{:?} must be at most half of consumer.max_poll_interval, which is {:?}: the poll \
+             thread is away while a revoked shard drains, and the broker must not take it for dead",
+            drain.1, poll.1
+        );
+        mistakes.push(at(layers, drain.0, problem));
+    }
+}
+
+/// The runtime's own word: what it would refuse at its start is said with the rest. It has no names
+/// of settings, so what is found here by name is not said twice.
+fn check_member(config: &Config, mistakes: &mut Mistakes) {
+    if !mistakes.0.is_empty() {
+        return;
+    }
+    let problems = member_config(config, "counterflow").mistakes();
+    mistakes
+        .0
+        .extend(problems.into_iter().map(|problem| Mistake {
+            key: "consumer".to_owned(),
+            origin: "as a whole".to_owned(),
+            problem,
+        }));
 }
 
 fn check_sizes(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {

@@ -57,6 +57,14 @@ pub fn load(inputs: &Inputs<'_>, required: &[&'static str]) -> Result<Loaded, Mi
     match config {
         Some(config) => {
             limits::check(&config, &layers, &mut mistakes);
+            // Each option by itself was looked at as it was read.
+            if !mistakes
+                .0
+                .iter()
+                .any(|one| one.key.starts_with("kafka.options"))
+            {
+                kafka::check_together(&config, &mut mistakes);
+            }
             mistakes.into_result(Loaded { config, effective })
         }
         None => Err(mistakes),

@@ -113,10 +113,21 @@ fn what_a_command_cannot_do_without_is_asked_for() {
 #[test]
 fn options_are_passed_through_from_every_layer() {
     let file = "[kafka.options]\nsecurity.protocol = \"SASL_SSL\"\n\"fetch.wait.max.ms\" = 50\n";
-    let variables = [("COUNTERFLOW__KAFKA__OPTIONS__SASL_USERNAME", "shop")];
-    let options = read(file, &variables, &[]).unwrap().config.kafka.options.0;
+    let variables = [
+        ("COUNTERFLOW__KAFKA__OPTIONS__SASL_USERNAME", "shop"),
+        ("COUNTERFLOW__KAFKA__OPTIONS__SASL_PASSWORD", "canary"),
+    ];
+    let flags = ["kafka.options.sasl.mechanism=PLAIN"];
+    let options = read(file, &variables, &flags)
+        .unwrap()
+        .config
+        .kafka
+        .options
+        .0;
     let expected = [
         ("fetch.wait.max.ms", "50"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.password", "canary"),
         ("sasl.username", "shop"),
         ("security.protocol", "SASL_SSL"),
     ];
@@ -139,6 +150,58 @@ fn options_that_the_promise_depends_on_are_refused_with_the_reason() {
             "kafka.options.enable.auto.commit (COUNTERFLOW__KAFKA__OPTIONS__ENABLE_AUTO_COMMIT): must not be set: positions live in the group's database and move with the effects",
         ]
     );
+}
+
+#[test]
+fn options_that_librdkafka_does_not_take_are_all_found_with_their_place() {
+    let variables = [("COUNTERFLOW__KAFKA__OPTIONS__LINGER_MS", "abc")];
+    let file = "[kafka.options]\nfetch.min.byte = \"1\"\n[consumer]\nlanes = 0\n";
+    let flags = [
+        "kafka.options.ssl.key.password=canary",
+        "kafka.options.socket.timeout.ms=1",
+    ];
+    let found = problems(read(file, &variables, &flags));
+    assert_eq!(found.len(), 4, "{found:?}");
+    for (at, begin) in [
+        "consumer.lanes (shop.toml:4): ",
+        "kafka.options.fetch.min.byte (shop.toml:2): librdkafka has no such option",
+        "kafka.options.linger.ms (COUNTERFLOW__KAFKA__OPTIONS__LINGER_MS): ",
+        "kafka.options.socket.timeout.ms (--set kafka.options.socket.timeout.ms): ",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let sorted = {
+            let mut sorted = found.clone();
+            sorted.sort_unstable();
+            sorted
+        };
+        assert!(sorted[at].starts_with(begin), "{begin}: {sorted:?}");
+    }
+}
+
+#[test]
+fn options_that_make_no_client_together_are_a_mistake_of_them_all() {
+    let flags = [
+        "kafka.options.fetch.max.bytes=1000",
+        "kafka.options.message.max.bytes=100000",
+    ];
+    let found = problems(read("", &[], &flags));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("kafka.options ("), "{found:?}");
+    assert!(found[0].contains("fetch.max.bytes"), "{found:?}");
+    // It would turn the records of a producer that sends again; a consumer has no such option.
+    let found = problems(read("", &[], &["kafka.options.queuing.strategy=lifo"]));
+    assert!(found[0].contains("queuing.strategy"), "{found:?}");
+    let found = problems(read(
+        "",
+        &[],
+        &[
+            "consumer.session_timeout=2h",
+            "consumer.max_poll_interval=4h",
+        ],
+    ));
+    assert!(found[0].contains("session.timeout.ms"), "{found:?}");
 }
 
 #[test]
@@ -208,6 +271,24 @@ fn time_limits_must_fit_into_one_another() {
         found[1].starts_with("consumer.shutdown_timeout (default): 25s must be shorter"),
         "{found:?}"
     );
+}
+
+#[test]
+fn whatever_a_member_would_refuse_at_its_start_is_a_mistake_before_it() {
+    let flags = [
+        "consumer.max_poll_interval=60s",
+        "consumer.session_timeout=55s",
+        "consumer.shutdown_timeout=50s",
+        "consumer.drain_timeout=40s",
+    ];
+    let found = problems(read("", &[], &flags));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let begin = "consumer.drain_timeout (--set consumer.drain_timeout): 40s must be at most half";
+    assert!(found[0].starts_with(begin), "{found:?}");
+    let fitting = [flags[0], flags[1], flags[2], "consumer.drain_timeout=30s"];
+    let config = read("", &[], &fitting).unwrap().config;
+    let member = crate::wiring::member_config(&config, "payment");
+    assert_eq!(member.mistakes(), Vec::<String>::new());
 }
 
 #[test]

@@ -5,7 +5,11 @@ use std::{
     collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration,
 };
 
-use super::{kafka::KafkaOptions, layers::Layers, mistake::Mistakes};
+use super::{
+    kafka::{self, KafkaOptions},
+    layers::Layers,
+    mistake::Mistakes,
+};
 
 /// A type that a setting can have.
 pub(super) trait Value: Sized {
@@ -44,7 +48,11 @@ impl Value for KafkaOptions {
         if let Some(entry) = layers.get(key) {
             mistakes.push(entry.malformed(key, Self::FORM));
         }
-        Some(Self(layers.below(key)))
+        let options = layers.below(key);
+        for (option, value) in &options {
+            mistakes.0.extend(kafka::refused(layers, option, value));
+        }
+        Some(Self(options))
     }
 }
 

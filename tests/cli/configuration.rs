@@ -47,6 +47,55 @@ fn a_wrong_configuration_opens_no_socket() {
 }
 
 #[test]
+fn what_a_client_or_a_member_would_refuse_is_found_before_a_socket_opens() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    taken.set_nonblocking(true).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let registry = format!("http://{address}");
+    let wrong: [(&str, &[(&str, &str)]); 3] = [
+        (
+            "linger.ms",
+            &[
+                ("COUNTERFLOW__KAFKA__OPTIONS__LINGER_MS", "abc"),
+                ("COUNTERFLOW__KAFKA__OPTIONS__FETCH_MIN_BYTE", "1"),
+            ],
+        ),
+        (
+            "queuing.strategy",
+            &[("COUNTERFLOW__KAFKA__OPTIONS__QUEUING_STRATEGY", "lifo")],
+        ),
+        (
+            "consumer.drain_timeout",
+            &[
+                ("COUNTERFLOW__CONSUMER__MAX_POLL_INTERVAL", "60s"),
+                ("COUNTERFLOW__CONSUMER__SESSION_TIMEOUT", "55s"),
+                ("COUNTERFLOW__CONSUMER__SHUTDOWN_TIMEOUT", "50s"),
+                ("COUNTERFLOW__CONSUMER__DRAIN_TIMEOUT", "40s"),
+            ],
+        ),
+    ];
+    for command in ["timeline", "storefront", "config"] {
+        for (named, settings) in wrong {
+            let mut settings = settings.to_vec();
+            settings.extend([
+                ("COUNTERFLOW__ADMIN__LISTEN", address.as_str()),
+                ("COUNTERFLOW__HTTP__LISTEN", address.as_str()),
+                ("COUNTERFLOW__KAFKA__BOOTSTRAP_SERVERS", address.as_str()),
+                ("COUNTERFLOW__REGISTRY__URL", registry.as_str()),
+            ]);
+            let ended = counterflow(&[command], &settings).code(64);
+            assert!(ended.stderr.contains(named), "{command}: {ended:?}");
+            assert!(!ended.stderr.contains("listen on"), "{command}: {ended:?}");
+            if named == "linger.ms" {
+                assert!(ended.stderr.contains("2 mistakes"), "{command}: {ended:?}");
+                assert!(ended.stderr.contains("fetch.min.byte"), "{ended:?}");
+            }
+        }
+    }
+    assert!(taken.accept().is_err(), "somebody connected");
+}
+
+#[test]
 fn config_as_json_hides_secrets() {
     let settings = [
         ("COUNTERFLOW__PROVIDER__KEY", "canary-1"),

@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext};
 
 use crate::error::OpenError;
 use crate::spool::SpoolConfig;
@@ -53,6 +57,25 @@ impl Config {
         self
     }
 
+    /// Whether librdkafka makes a producer of these settings. Opens no socket, and asks nobody.
+    ///
+    /// # Errors
+    /// [`OpenError::Settings`], as [`crate::Publisher::open`] would.
+    pub fn check(&self) -> Result<(), OpenError> {
+        let mut config = self.client_config()?;
+        // Without brokers there is nobody to connect to.
+        config.remove("bootstrap.servers");
+        let refused = |error: KafkaError| OpenError::Settings(vec![error.to_string()]);
+        config.create_native_config().map_err(refused)?;
+        // A client that fetches its tokens over HTTP begins to do so when it is made.
+        let fetches_tokens = config.get("sasl.oauthbearer.method") == Some("oidc");
+        if !self.kafka.is_empty() && !fetches_tokens {
+            let made: Result<BaseProducer<Quiet>, KafkaError> = config.create_with_context(Quiet);
+            made.map_err(refused)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn client_config(&self) -> Result<ClientConfig, OpenError> {
         let owned: Vec<String> = (self.kafka.keys())
             .filter(|key| is_owned(key))
@@ -89,6 +112,19 @@ impl Config {
             );
         Ok(config)
     }
+}
+
+/// A context that keeps to itself what librdkafka notes about settings.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
 /// Whether the promise depends on this setting.
@@ -133,6 +169,28 @@ mod tests {
         };
         assert_eq!(mistakes.len(), 2);
         assert!(mistakes[0].starts_with("acks ") && mistakes[1].starts_with("enable.idempotence "));
+    }
+
+    #[test]
+    fn settings_that_make_no_producer_are_found_without_a_broker() {
+        let with = |settings: &[(&str, &str)]| {
+            let mut config = Config::new("localhost:1");
+            let owned = settings
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()));
+            config.kafka.extend(owned);
+            config.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(with(&[]), Ok(()));
+        assert_eq!(with(&[("linger.ms", "50")]), Ok(()));
+        let wrong = with(&[("linger.ms", "abc")]).unwrap_err();
+        assert!(wrong.contains("linger.ms"), "{wrong}");
+        // Each by itself is taken; retries may then turn records round.
+        let contradiction = with(&[("queuing.strategy", "lifo")]).unwrap_err();
+        assert!(
+            contradiction.contains("queuing.strategy"),
+            "{contradiction}"
+        );
     }
 
     #[test]

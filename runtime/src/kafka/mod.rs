@@ -1,5 +1,6 @@
 //! Everything that touches the Kafka client. No other module of this crate names rdkafka.
 
+mod accepted;
 pub mod admin;
 mod copy;
 mod flow;
@@ -14,6 +15,7 @@ pub mod scan;
 mod told;
 mod topic_id;
 
+pub use accepted::{member_refusals, option_refusal};
 pub(crate) use flow::lane_of;
 pub use options::{OWNED_OPTIONS, OptionRefused, check_options};
 pub(crate) use poll::{Command, PollEvent, PollThread};
