@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::domain::{DeliveryTier, Event, Purchase};
-use crate::headers::{self, RawHeaders};
+use crate::headers::{self, RawHeaders, SCHEMA_HEADER};
 use crate::released::{self, Released};
 use crate::typed::{fact, typed};
 use crate::validate::{self, Times};
@@ -130,23 +130,24 @@ impl Decoder {
 
         let frame = framing::frame(payload, record.headers.last(SCHEMA_ID_HEADER))?;
         let times = Times::known_by(record.timestamp_micros);
-        let (schema, version, (event, min_reader)) = match self.schema(frame.schema)? {
-            Found::Released(schema) => {
-                belongs(schema, record.topic)?;
-                check_bytes(schema, frame.datum)?;
-                (
-                    schema,
-                    schema.version,
-                    read_event(schema, frame.datum, times)?,
-                )
-            }
-            Found::Newer(newer) => {
-                let schema = newer.known();
-                belongs(schema, record.topic)?;
-                let datum = newer.as_known(frame.datum, stated_min_reader.is_some())?;
-                (schema, newer.version(), read_event(schema, &datum, times)?)
-            }
-        };
+        let (schema, version, (event, min_reader)) =
+            match self.schema(frame.schema, record.headers)? {
+                Found::Released(schema) => {
+                    belongs(schema, record.topic)?;
+                    check_bytes(schema, frame.datum)?;
+                    (
+                        schema,
+                        schema.version,
+                        read_event(schema, frame.datum, times)?,
+                    )
+                }
+                Found::Newer(newer) => {
+                    let schema = newer.known();
+                    belongs(schema, record.topic)?;
+                    let datum = newer.as_known(frame.datum, stated_min_reader.is_some())?;
+                    (schema, newer.version(), read_event(schema, &datum, times)?)
+                }
+            };
         agrees(&event, key, record.headers)?;
         self.understands(min_reader)?;
         let written = Written {
@@ -164,11 +165,15 @@ impl Decoder {
         Ok(())
     }
 
-    fn schema(&self, name: SchemaName) -> Result<Found, Refused> {
-        if let SchemaName::Fingerprint(fingerprint) = name
-            && let Some(schema) = released::by_fingerprint(fingerprint)
-        {
-            return Ok(Found::Released(schema));
+    fn schema(&self, name: SchemaName, headers: &dyn RawHeaders) -> Result<Found, Refused> {
+        if let SchemaName::Fingerprint(fingerprint) = name {
+            if let Some(schema) = released::by_fingerprint(fingerprint) {
+                return Ok(Found::Released(schema));
+            }
+            // Nobody can be asked for a fingerprint, but a newer build will know it.
+            if let Some(version) = newer_version(headers) {
+                return Err(Refused::NeedsReader(version));
+            }
         }
         match &self.source {
             Some(source) => source.find(name),
@@ -178,6 +183,15 @@ impl Decoder {
             )),
         }
     }
+}
+
+/// The reader that knows the schema which the record's headers state, when that is a version of
+/// ours above all that this build knows.
+fn newer_version(headers: &dyn RawHeaders) -> Option<u32> {
+    let (name, version) = headers::stated_schema(headers.last(SCHEMA_HEADER)?)?;
+    let known = released::newest(name)?;
+    // Readers are numbered as the versions of Purchase; this one's number does not suffice.
+    (version > known.version).then(|| version.max(versions::NEWEST + 1))
 }
 
 fn stated_min_reader(headers: &dyn RawHeaders) -> Result<Option<u32>, Refused> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::decode::MIN_READER_HEADER;
 use crate::domain::{Event, Fact, Purchase};
+use crate::headers::{self, SCHEMA_HEADER};
 use crate::released::{self, Released};
 use crate::validate::{self, Times};
 use crate::versions;
@@ -173,7 +174,7 @@ impl Encoder {
             Some(_) => "application/avro; encoding=confluent",
             None => "application/avro; encoding=single-object",
         };
-        let mut headers = Vec::with_capacity(9);
+        let mut headers = Vec::with_capacity(10);
         let mut push =
             |name: &str, value: String| headers.push((name.to_owned(), value.into_bytes()));
         push("ce_specversion", "1.0".to_owned());
@@ -187,6 +188,10 @@ impl Encoder {
         if let Some(causation_id) = event.causation_id {
             push("ce_causationid", causation_id.to_owned());
         }
+        push(
+            SCHEMA_HEADER,
+            headers::schema_urn(schema.name, schema.version),
+        );
         push(MIN_READER_HEADER, min_reader.to_string());
         push("content-type", content_type.to_owned());
         Encoded {

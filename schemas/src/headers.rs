@@ -5,6 +5,12 @@
 
 use crate::Refused;
 
+/// CloudEvents' name of the schema that the data adheres to. A registry is the place to look up a
+/// version that is newer than a reader's build; where a record names its schema by fingerprint,
+/// this is the word that there is one.
+pub const SCHEMA_HEADER: &str = "ce_dataschema";
+const SCHEMA_URN: &str = "urn:counterflow:schema:";
+
 /// More headers than this are refused. A record of ours has about ten, and tracing adds a few.
 pub const HEADERS_MAX: usize = 100;
 /// Names and values that are longer than this together are refused.
@@ -29,6 +35,20 @@ impl Extent {
         }
         extent
     }
+}
+
+/// The value of [`SCHEMA_HEADER`]: `urn:counterflow:schema:Purchase:3`.
+#[must_use]
+pub fn schema_urn(name: &str, version: u32) -> String {
+    format!("{SCHEMA_URN}{name}:{version}")
+}
+
+/// Record name and version out of a [`SCHEMA_HEADER`]; none when it is none of ours.
+#[must_use]
+pub fn stated_schema(value: &[u8]) -> Option<(&str, u32)> {
+    let text = std::str::from_utf8(value).ok()?;
+    let (name, version) = text.strip_prefix(SCHEMA_URN)?.split_once(':')?;
+    Some((name, version.parse().ok()?))
 }
 
 /// The headers of a record; of several with one name the last counts, as Kafka's clients read it.
