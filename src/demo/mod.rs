@@ -114,14 +114,18 @@ fn still_running(world: &World, children: &Children) -> String {
         text.push_str(&format!("  {name:<12} http://{admin}/status\n"));
     }
     let settings = world.settings_file();
-    text.push_str(&format!(
-        "\nAny command can look at it, for example\n  \
-         counterflow --config {0} explain PURCHASE_ID\n  \
-         counterflow --config {0} dead-letters list --group payment\n",
-        settings.display()
-    ));
+    text.push_str("\nAny command can look at it, for example\n");
+    for command in COMMANDS {
+        text.push_str(&format!(
+            "  counterflow --config {} {command}\n",
+            settings.display()
+        ));
+    }
     text
 }
+
+/// What can be asked of a demo that is kept running.
+const COMMANDS: [&str; 2] = ["explain PURCHASE_ID", "dead-letters list payment"];
 
 /// Follows the run until all is quiet: everything published, read, decided, asked and answered.
 async fn follow(
@@ -164,6 +168,23 @@ async fn follow(
         last = numbers;
         if quiet_looks >= 3 {
             return traffic.report().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::COMMANDS;
+    use crate::cli::Cli;
+
+    #[test]
+    fn what_is_named_at_the_end_of_a_demo_can_be_typed() {
+        for command in COMMANDS {
+            let line = format!("counterflow --config settings.toml {command}");
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
         }
     }
 }
