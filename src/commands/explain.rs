@@ -136,7 +136,14 @@ async fn of_group(
             let row = rows::of_lead::<dispatch::Dispatch>(store, &id).await?.pop();
             row.map(|row| dispatch::explain(&row))
         }
-        GroupName::Analytics | GroupName::Timeline => None,
+        GroupName::Analytics => {
+            let row = rows::of_lead::<analytics::rows::CountedRow>(store, &id)
+                .await?
+                .pop();
+            row.map(|row| analytics::explain(&row, &analytics::Windows::default()))
+        }
+        // What it decided is the timeline above.
+        GroupName::Timeline => None,
     };
     let set_aside = of_key::<DeadLetter>(store, purchase_id).await?;
     let parked = of_key::<Parked>(store, purchase_id).await?;

@@ -178,11 +178,11 @@ fn a_purchase_passes_through_every_process() {
     });
     eventually(PATIENCE, "analytics has counted the purchase", || {
         let windows = get(&format!("{}/analytics/windows?size=hour", shop.views));
-        windows.is_some_and(|found| {
-            found["windows"]
-                .as_array()
-                .is_some_and(|all| !all.is_empty())
-        })
+        let all = windows
+            .as_ref()
+            .and_then(|found| found["windows"].as_array());
+        let explained = shop.run(&["explain", &id]);
+        all.is_some_and(|all| !all.is_empty()) && explained.contains("analytics: Counted among")
     });
     shop.close();
 }

@@ -51,6 +51,20 @@ impl Answer {
         }
     }
 
+    /// What a person calls it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorised => "authorised",
+            Self::Declined => "declined",
+            Self::OutOfStock => "out of stock",
+            Self::Cancelled => "cancelled",
+            Self::Captured => "captured",
+            Self::Refunded => "refunded",
+            Self::CancellationRequested => "cancellation requested",
+        }
+    }
+
     /// Whether it is in a set.
     #[must_use]
     pub fn is_in(self, answers: i64) -> bool {

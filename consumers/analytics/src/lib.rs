@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod basket;
 pub mod decide;
+mod explain;
 pub mod http;
 pub mod read;
 pub mod rows;
@@ -24,6 +25,7 @@ use runtime::{
 };
 use schemas::{Event, topics};
 
+pub use explain::explain;
 pub use http::router;
 pub use read::Reader;
 pub use rows::{AnalyticsKeys, AnalyticsRows};
