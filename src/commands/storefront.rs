@@ -40,7 +40,8 @@ const ASK_PATIENCE: Duration = Duration::from_secs(3);
 ///
 /// Accepts while Kafka is away, into spool.dir. Writes schemas.write_version once every live group
 /// reads it, and the highest version that all of them read until then; schemas.force_write_version
-/// writes it at once. Reads what became of purchases from the timeline
+/// writes it at once. A purchase that only a higher version can say is answered 503 as long as a
+/// live group is known not to read it. Reads what became of purchases from the timeline
 /// group's database. Is stopped by SIGTERM or SIGINT, and then finishes what is under way.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
@@ -106,7 +107,7 @@ fn keep_asking(
     every: Duration,
 ) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
-        if !write_version.is_reached() {
+        if !write_version.is_settled() {
             tokio::time::sleep(every).await;
             write_version.keep_advancing(&groups, every).await;
         }

@@ -32,6 +32,7 @@ pub(crate) enum Code {
     Overloaded,
     PurchaseNotKnownYet,
     ReadSideAway,
+    ReadersBehind,
     Timeout,
     Unauthorised,
     Unexpected,
@@ -96,6 +97,7 @@ impl Code {
                 "read_side_away",
                 "The state of purchases cannot be read now",
             ),
+            Self::ReadersBehind => (S::SERVICE_UNAVAILABLE, "readers_behind", "Not possible yet"),
             Self::Timeout => (S::REQUEST_TIMEOUT, "timeout", "The request took too long"),
             Self::Unauthorised => (S::UNAUTHORIZED, "unauthorised", "A valid key is required"),
             Self::Unexpected => (
@@ -115,7 +117,7 @@ impl Code {
     fn retry_after(self) -> Option<&'static str> {
         match self {
             Self::Overloaded | Self::OutcomeUnknown | Self::PurchaseNotKnownYet => Some("1"),
-            Self::ReadSideAway => Some("5"),
+            Self::ReadSideAway | Self::ReadersBehind => Some("5"),
             _ => None,
         }
     }

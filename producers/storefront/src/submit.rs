@@ -79,13 +79,23 @@ impl Shop {
         }
     }
 
-    /// Writes with the version of now, or the lowest above it that can say the purchase.
+    /// Writes with the version of now, or the lowest above it that can say the purchase. A purchase
+    /// that a live group would park is not accepted: the others would cancel it, once that group's
+    /// answer had not come in time.
     fn encode(&self, mut purchase: Purchase) -> Result<Encoded, Problem> {
         let mut version = u32::from(self.config.write_version.now());
         loop {
             purchase.written_version = u8::try_from(version).unwrap_or(u8::MAX);
             match self.encoder.encode_purchase(&purchase, version) {
                 Ok(encoded) => return Ok(encoded),
+                Err(EncodeError::DoesNotFit { lowest, .. })
+                    if self.config.write_version.is_ahead_of_readers(lowest) =>
+                {
+                    return Err(Problem::new(
+                        Code::ReadersBehind,
+                        "not every part of the shop reads it yet; try again with the same key",
+                    ));
+                }
                 Err(EncodeError::DoesNotFit { lowest, .. }) if lowest > version => {
                     // Readers below it park the record instead of misreading it.
                     self.metrics.raised.inc();

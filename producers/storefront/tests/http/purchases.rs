@@ -1,10 +1,12 @@
 //! Purchases: accepted, refused, read, cancelled, and kept while Kafka is away.
 
 use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use client::WriteVersion;
+use client::{LiveReader, VersionGate, WriteVersion};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use storefront::{Config, PurchaseStatus};
@@ -56,6 +58,57 @@ async fn the_written_version_is_configuration_as_far_as_it_can_say_the_purchase(
         .collect();
     versions.sort_unstable();
     assert_eq!(versions, [1, 2]);
+}
+
+/// Groups of which the slowest reads this version.
+struct Reading(u8);
+
+impl VersionGate for Reading {
+    fn live_readers(&self) -> Pin<Box<dyn Future<Output = GateAnswer> + Send + '_>> {
+        let group = "inventory".to_owned();
+        let reader = LiveReader {
+            group,
+            reads: self.0,
+        };
+        Box::pin(std::future::ready(Ok(vec![reader])))
+    }
+}
+
+type GateAnswer = Result<Vec<LiveReader>, String>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_live_group_would_park_is_not_accepted_until_the_group_has_followed() {
+    let write_version = Arc::new(WriteVersion::cautious(3));
+    let config = Config {
+        write_version: Arc::clone(&write_version),
+        ..Config::default()
+    };
+    let running = start(config).await;
+    write_version.advance(&Reading(1)).await.unwrap_err();
+    let mut basket = body();
+    let more = json!({"item_id": 7, "quantity": 2, "unit_price_minor": 100});
+    basket["lines"].as_array_mut().unwrap().push(more);
+    basket["tenders"][0]["amount_minor"] = json!(32_549);
+    let post = "/v1/purchases";
+    let refused = running.post(post, Some("basket"), &basket).await;
+    assert_eq!(refused.headers()["retry-after"], "5");
+    problem(refused, 503, "readers_behind").await;
+    let mut simple = body();
+    simple["tenders"][0]["ref"] = Value::Null;
+    simple["delivery_tier"] = json!("STANDARD");
+    let accepted = running.post(post, Some("simple"), &simple).await;
+    assert_eq!(accepted.status(), StatusCode::ACCEPTED);
+    write_version.advance(&Reading(3)).await.unwrap();
+    let accepted = running.post(post, Some("basket"), &basket).await;
+    assert_eq!(accepted.status(), StatusCode::ACCEPTED);
+    let mut published: Vec<u8> = (running.published(2).iter())
+        .map(|event| match event {
+            schemas::Event::Purchase(purchase) => purchase.written_version,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    published.sort_unstable();
+    assert_eq!(published, [1, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
