@@ -34,6 +34,8 @@ pub(crate) struct Performer<W> {
     breaker: Breaker,
     concurrency: usize,
     attempt_timeout: Duration,
+    /// The shard whose tasks are started first: the one behind the last that had a place.
+    first: i32,
 }
 
 impl<W: Worker> Performer<W> {
@@ -52,18 +54,22 @@ impl<W: Worker> Performer<W> {
             breaker: Breaker::new(backoff),
             concurrency,
             attempt_timeout,
+            first: 0,
         }
     }
 
-    /// Starts what can be performed now.
+    /// Starts what can be performed now. Shards take turns: a place that becomes free goes to the one
+    /// behind the last that had one, or a slow service would be asked for the first shards alone.
     pub(crate) fn start(&mut self, shards: &mut BTreeMap<i32, Shard>, now: Timestamp) {
         while self.running.try_join_next().is_some() {}
         let free = self.concurrency.saturating_sub(self.running.len());
         let mut limit = self.breaker.permits(free, now);
-        for shard in shards.values_mut() {
-            if limit == 0 {
+        let turns = (shards.range(self.first..)).chain(shards.range(..self.first));
+        let turns: Vec<i32> = turns.map(|(number, _)| *number).collect();
+        for number in turns {
+            let Some(shard) = shards.get_mut(&number).filter(|_| limit > 0) else {
                 break;
-            }
+            };
             for row in shard.tasks.start(limit, now) {
                 limit -= 1;
                 // An attempt from before the shard was read again is still under way; its answer
@@ -72,6 +78,7 @@ impl<W: Worker> Performer<W> {
                     self.breaker.started();
                     self.spawn(row);
                 }
+                self.first = number + 1;
             }
         }
     }
@@ -220,6 +227,33 @@ mod tests {
             Attempt::Retry { dependency_failed: true, reason, .. } if reason.contains("20ms")
         ));
         until(|| under_way.load(Ordering::SeqCst) == 0).await;
+    }
+
+    #[tokio::test]
+    async fn a_place_that_becomes_free_goes_to_the_next_shard() {
+        let (mut performer, _) = performer(Duration::from_millis(20));
+        let mut shards: BTreeMap<i32, Shard> = (0..3)
+            .map(|number| {
+                let ids = ["a", "b"].map(|name| format!("{name}{number}"));
+                let rows = (1..).zip(&ids).map(|(at, id)| TaskRow::waiting(id, id, at));
+                let mut tasks = TaskQueue::default();
+                tasks.loaded(rows.collect(), false);
+                (number, Shard::with_tasks(number, tasks))
+            })
+            .collect();
+        let mut turns = Vec::new();
+        for _ in 0..5 {
+            // The attempt before has been heard of a moment before it ends.
+            while performer.performing.is_empty() {
+                performer.start(&mut shards, 1);
+                tokio::task::yield_now().await;
+            }
+            turns.extend(performer.performing.iter().cloned());
+            let ended = Arc::clone(&performer.ended);
+            until(|| !ended.lock().unwrap().is_empty()).await;
+            performer.take_ended(1);
+        }
+        assert_eq!(turns, ["a0", "a1", "a2", "b0", "b1"]);
     }
 
     #[tokio::test]
