@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     bookkeeping::{
-        parking::ParkedKeys,
+        parking::{Draft, ParkingChanges},
         rows::{DeadLetter, JournalEntry, Parked, Position, TaskRow, TimerRow},
         shard::Shard,
         statements,
@@ -42,7 +42,7 @@ pub(crate) struct Committed {
     pub(crate) changes: Changes,
     /// The tasks that did not exist before.
     pub(crate) started_tasks: Vec<TaskRow>,
-    pub(crate) parked: BTreeMap<i32, ParkedKeys>,
+    pub(crate) parked: BTreeMap<i32, ParkingChanges>,
     /// The fence as it was written: shard, epoch, next sequence, watermark.
     pub(crate) fence: Vec<(i32, i64, i64, i64)>,
     pub(crate) items: Vec<Item>,
@@ -79,9 +79,8 @@ impl<G: Group> Batch<'_, G> {
         if self.refused.is_none() {
             (self.load(&mut rows, &mut inputs, transaction.as_mut())).await?;
         }
-        let mut parked: BTreeMap<i32, ParkedKeys> = (self.around.shards.iter())
-            .filter(|(_, shard)| !shard.parked.is_empty())
-            .map(|(number, shard)| (*number, shard.parked.clone()))
+        let mut parked: BTreeMap<i32, Draft<'_>> = (self.around.shards.iter())
+            .map(|(number, shard)| (*number, Draft::of(&shard.parked)))
             .collect();
         (self.beat)(false);
         let verdicts = match self.refused {
@@ -117,10 +116,12 @@ impl<G: Group> Batch<'_, G> {
         let statements = transaction.statements() + 1;
         transaction.commit().await?;
         let items = inputs.into_iter().map(|input| input.item).collect();
+        let parked = parked.into_iter();
+        let parked = parked.map(|(number, draft)| (number, draft.into_changes()));
         Ok(Committed {
             changes,
             started_tasks,
-            parked,
+            parked: parked.collect(),
             fence,
             items,
             statements,
@@ -311,7 +312,7 @@ pub(crate) fn settle(shards: &mut BTreeMap<i32, Shard>, committed: &mut Committe
     }
     for (number, parked) in std::mem::take(&mut committed.parked) {
         if let Some(shard) = shards.get_mut(&number) {
-            shard.parked = parked;
+            shard.parked.apply(parked);
         }
     }
     for task in std::mem::take(&mut committed.started_tasks) {

@@ -10,7 +10,7 @@ use super::{
     items::{Item, Origin},
 };
 use crate::{
-    bookkeeping::{parking::ParkedKeys, position::Fate},
+    bookkeeping::{parking::Draft, position::Fate},
     group::{Decision, Effects, Group, Timestamp},
     record::Outgoing,
     refusal::{Refusal, Stage},
@@ -101,7 +101,7 @@ pub(crate) fn decide_all<G: Group>(
     group: &G,
     rows: &mut G::Rows,
     inputs: &[Read<G::Event>],
-    parked: &mut BTreeMap<i32, ParkedKeys>,
+    parked: &mut BTreeMap<i32, Draft<'_>>,
     around: &Surroundings<'_>,
 ) -> Vec<Verdict> {
     let mut stopped = BTreeSet::new();
@@ -145,7 +145,7 @@ fn is_looping(origin: &Origin, redrives_max: i64) -> bool {
 }
 
 /// A record before it on its key was read and has to wait for a newer reader still.
-fn park_behind<E>(input: &Read<E>, parked: &mut ParkedKeys) -> Verdict {
+fn park_behind<E>(input: &Read<E>, parked: &mut Draft<'_>) -> Verdict {
     let record = input.item.as_record();
     let key = record.and_then(|record| record.key.as_deref());
     let min_reader = parked.waits_for(key.unwrap_or_default()).unwrap_or(0);
@@ -156,7 +156,7 @@ fn decide_one<G: Group>(
     group: &G,
     rows: &mut G::Rows,
     input: &Read<G::Event>,
-    parked: &mut ParkedKeys,
+    parked: &mut Draft<'_>,
     now: Timestamp,
 ) -> Verdict {
     let event = match &input.event {
@@ -211,7 +211,7 @@ fn encoded<G: Group>(group: &G, effects: Effects<G::Fact>) -> Follows {
     }
 }
 
-fn refused<E>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Verdict {
+fn refused<E>(input: &Read<E>, refusal: Refusal, parked: &mut Draft<'_>) -> Verdict {
     let key = input
         .item
         .as_record()
@@ -252,7 +252,7 @@ fn refused<E>(input: &Read<E>, refusal: Refusal, parked: &mut ParkedKeys) -> Ver
 pub(crate) fn refused_by_store<E>(
     why: &str,
     inputs: &[Read<E>],
-    parked: &mut BTreeMap<i32, ParkedKeys>,
+    parked: &mut BTreeMap<i32, Draft<'_>>,
 ) -> Vec<Verdict> {
     let verdict = |input: &Read<E>| {
         let refusal = Refusal::Poison {
