@@ -34,7 +34,8 @@ pub(crate) fn every_kind_is_set_aside_as_it_came(pipeline: &mut Pipeline) {
         .map(|(which, base)| Poison::of(which, base, &mut random))
         .collect();
     let places = counter.publish(poison.iter().map(|one| one.record.clone()).collect());
-    let behind = shop::purchases(2, 2, 40);
+    // So many that each partition has some: a record without a key lies on any of them.
+    let behind = shop::purchases(2, 2, 160);
     let behind_at = counter.buy(&behind);
     for (partition, _) in &places {
         assert!(
