@@ -124,6 +124,11 @@ impl PaymentRow {
     pub(crate) fn was_captured(&self) -> bool {
         self.captured_at.is_some()
     }
+
+    /// Whether the goods left and could not be paid, sent back since or not.
+    pub(crate) fn was_gone_unpaid(&self) -> bool {
+        matches!(self.state.as_str(), "capture_failed" | "credited")
+    }
 }
 
 /// An entry of the ledger.

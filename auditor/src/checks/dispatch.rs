@@ -74,13 +74,19 @@ fn follows(purchase_id: &str, step: &Stated, before: Option<&Stated>, report: &m
     }
 }
 
-/// What was sent back was paid for, and is given back in full.
+/// What was sent back was paid for, and is given back in full; or it never was, and is owed no more.
 fn sent_back(purchase_id: &str, case: &Case, report: &mut Report) {
     let amount = |kind| case.fact(kind).and_then(|fact| fact.money.as_ref());
-    let taken = amount("PaymentCaptured");
-    let whole = taken.is_some() && amount("PaymentRefunded") == taken;
+    let (taken, given_back) = (amount("PaymentCaptured"), amount("PaymentRefunded"));
+    let in_full = taken.is_some() && given_back == taken;
+    let state = (case.payment.as_ref()).map_or("", |row| row.state.as_str());
+    let credited = case.fact("CaptureFailed").is_some() && state == "credited";
+    let whole = match taken.or(given_back) {
+        Some(_) => in_full,
+        None => credited,
+    };
     report.require(whole || !case.is_settled(), P, purchase_id, || {
-        "sent back, and not captured and refunded in full".to_owned()
+        "sent back, and neither refunded in full nor credited for never having been paid".to_owned()
     });
 }
 
@@ -221,5 +227,33 @@ mod tests {
         case.facts.pop();
         super::sent_back("p", &case, &mut report);
         assert_eq!(report.breaches(), 2);
+    }
+
+    #[test]
+    fn what_was_sent_back_and_never_paid_is_owed_no_more() {
+        let breaches = |state: &str, kinds: &[&'static str]| {
+            let mut case = given::case();
+            case.payment.as_mut().unwrap().state = state.to_owned();
+            case.facts = kinds.iter().map(|kind| given::fact(kind)).collect();
+            for fact in &mut case.facts {
+                fact.money = (fact.kind != "CaptureFailed").then(|| (1_000, "USD".to_owned()));
+            }
+            let mut report = Report::default();
+            super::sent_back("p", &case, &mut report);
+            report.breaches()
+        };
+        assert_eq!(breaches("credited", &["CaptureFailed"]), 0);
+        assert_eq!(breaches("capture_failed", &["CaptureFailed"]), 1, "open");
+        assert_eq!(breaches("credited", &[]), 1, "nothing failed");
+        assert_eq!(
+            breaches("credited", &["CaptureFailed", "PaymentCaptured"]),
+            1,
+            "it was paid"
+        );
+        assert_eq!(
+            breaches("credited", &["CaptureFailed", "PaymentRefunded"]),
+            1,
+            "untaken"
+        );
     }
 }

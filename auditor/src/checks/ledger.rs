@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     case::Case,
     report::{Promise, Report},
-    witness::{PaymentRow, PostingRow},
+    witness::{LedgerEntryRow, PaymentRow, PostingRow},
 };
 
 const P: Promise = Promise::Money;
@@ -26,7 +26,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, row: &PaymentRow, report: &m
         .collect();
     let mut wanted = entries(row);
     // A payment that was voided before goods left all the same keeps that entry.
-    if row.state == "capture_failed" && made.contains("voided") {
+    if row.was_gone_unpaid() && made.contains("voided") {
         wanted.insert("voided");
     }
     report.require(made == wanted, P, purchase_id, || {
@@ -96,6 +96,10 @@ fn entries(row: &PaymentRow) -> BTreeSet<&'static str> {
         "voided" if row.was_authorised() => entries.insert("voided"),
         "refunded" => entries.insert("refunded"),
         "capture_failed" => entries.insert("capture_failed"),
+        "credited" => {
+            entries.extend(["capture_failed", "credited"]);
+            true
+        }
         _ => false,
     };
     entries
@@ -125,6 +129,7 @@ fn sides(row: &PaymentRow, kind: &str, holds: bool) -> Sides<'static> {
         "refunded" => Sides::of(&[&earned], &[&paid]),
         "capture_failed" if holds => Sides::of(&[&owed_back, &unpaid], &[&held, &earned]),
         "capture_failed" => Sides::of(&[&unpaid], &[&earned]),
+        "credited" => Sides::of(&[&earned], &[&unpaid]),
         _ => Sides::default(),
     }
 }
@@ -147,6 +152,10 @@ impl Sides<'static> {
 /// Cause and time of every entry are those of what was stated with it.
 pub(crate) fn against_facts(purchase_id: &str, case: &Case, report: &mut Report) {
     for entry in &case.ledger_entries {
+        if entry.kind == "credited" {
+            credited(purchase_id, case, entry, report);
+            continue;
+        }
         let kind = match entry.kind.as_str() {
             "authorised" => "PaymentAuthorised",
             "captured" | "recognised" => "PaymentCaptured",
@@ -162,4 +171,13 @@ pub(crate) fn against_facts(purchase_id: &str, case: &Case, report: &mut Report)
             format!("altered: the entry {} is not of its {kind}", entry.kind)
         });
     }
+}
+
+/// Of what came back unpaid nothing is stated with the entry: its cause is dispatch's word.
+fn credited(purchase_id: &str, case: &Case, entry: &LedgerEntryRow, report: &mut Report) {
+    let back = case.fact("PurchaseCancelled");
+    let by_return = back.is_some_and(|fact| fact.event_id == entry.cause);
+    report.require(by_return && case.is_return(), P, purchase_id, || {
+        "credited, and nothing was sent back".to_owned()
+    });
 }

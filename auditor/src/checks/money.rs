@@ -107,11 +107,11 @@ fn row_against_facts(purchase_id: &str, case: &Case, row: &PaymentRow, report: &
         ("PaymentDeclined", state == "declined"),
         ("PaymentVoided", state == "voided"),
         ("PaymentRefunded", state == "refunded"),
-        ("CaptureFailed", state == "capture_failed"),
+        ("CaptureFailed", row.was_gone_unpaid()),
     ] {
         let stated = case.fact(kind).is_some();
         // What was declined or voided may end as not captured, when goods left all the same.
-        let superseded = stated && state == "capture_failed";
+        let superseded = stated && row.was_gone_unpaid();
         report.require(stated == happened || superseded, P, purchase_id, || {
             let (has, topic) = if happened {
                 ("has it", "lost")
@@ -145,7 +145,7 @@ fn terms_of_facts(purchase_id: &str, case: &Case, row: &PaymentRow, report: &mut
         "declined" => "PaymentDeclined",
         "voided" => "PaymentVoided",
         "refunded" => "PaymentRefunded",
-        "capture_failed" => "CaptureFailed",
+        "capture_failed" | "credited" => "CaptureFailed",
         _ => return,
     };
     if let Some(fact) = case.fact(ended_by) {

@@ -90,7 +90,7 @@ fn our_word(case: &Case) -> Vec<(&'static str, Group, bool)> {
         ("refused", Group::Dispatch, refused),
     ];
     // What could not be captured may have been given back, or lapsed, at the provider.
-    if state != "capture_failed" {
+    if !row.is_some_and(PaymentRow::was_gone_unpaid) {
         word.push(("voided", Group::Payment, authorised && state == "voided"));
     }
     word

@@ -24,7 +24,7 @@ pub(crate) fn of(case: &Case) -> Vec<Standstill> {
     let mut found = Vec::new();
     let (paid, gone): (&[&str], &[&str]) = match dispatch {
         "handed_over" => (&["captured", "capture_failed"], &["committed"]),
-        "returned" => (&["refunded"], &["committed"]),
+        "returned" => (&["refunded", "credited"], &["committed"]),
         "cancelled" => (
             &["voided", "declined", "refunded"],
             &["released", "rejected"],

@@ -145,6 +145,7 @@ impl Paying<'_> {
                 Step::Release => self.ask(Call::Release)?,
                 Step::Capture => self.ask(Call::Capture)?,
                 Step::Refund => self.ask(Call::Refund)?,
+                Step::Credit => self.credited()?,
             }
         }
         Ok(())
@@ -302,6 +303,15 @@ impl Paying<'_> {
             reason,
         };
         self.effects.emit(fact.into());
+        Ok(())
+    }
+
+    /// Takes back what the customer was made to owe. Nothing moves at the provider and nothing is
+    /// stated: that the goods come back is dispatch's word, and row and reason still tell why the
+    /// money could not be taken.
+    fn credited(&mut self) -> Result<(), Refusal> {
+        self.post(Happened::Credited, &ended_by(self.row))?;
+        self.row.state = State::Credited;
         Ok(())
     }
 

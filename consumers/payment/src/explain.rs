@@ -38,6 +38,9 @@ pub fn explain(row: &Payment) -> String {
         State::CaptureFailed => {
             format!("The goods are gone and {amount} could not be taken ({reason}).")
         }
+        State::Credited => format!(
+            "{amount} could not be taken ({reason}); the goods came back, and nothing is owed."
+        ),
     }
 }
 

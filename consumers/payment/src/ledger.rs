@@ -3,6 +3,14 @@
 //! An entry exists only through [`Entry::balanced`], which refuses debits and credits that differ.
 //! It is stored as transfers, each with a debit and a credit account, so that neither a defect here
 //! nor a hand in the database can write half of one. Accounts are per currency: an entry has one.
+//!
+//! **What is owed for goods that are gone.** A capture that fails after the hand-over is a sale all
+//! the same: revenue and tax stand, and the customer owes the whole on `customer_receivable`. When
+//! the goods come back, that is undone by an entry of its own (`credited`), as a refund undoes a
+//! capture, and nothing is left on any account. Until then it stays open, on purpose: whether it is
+//! collected, or given up as a loss, is decided by a person with another ledger than this one, and
+//! not by a deadline here. What is open is the balance of `customer_receivable`, purchase by
+//! purchase the payments that are `capture_failed`, and for the customer `payment_overdue`.
 
 use runtime::Timestamp;
 
@@ -42,7 +50,7 @@ accounts! {
     GiftCardLiability = "gift_card_liability",
     /// Taken from customers and not yet earned.
     CustomerPrepayments = "customer_prepayments",
-    /// What customers owe for goods that are gone.
+    /// What customers owe for goods that are gone, and have not come back.
     CustomerReceivable = "customer_receivable",
     /// Earned with goods.
     Revenue = "revenue",
@@ -146,6 +154,8 @@ pub enum Happened {
     Refunded,
     /// The goods are gone unpaid.
     CaptureFailed,
+    /// The goods came back that were gone unpaid.
+    Credited,
 }
 
 impl Happened {
@@ -159,6 +169,7 @@ impl Happened {
             Self::Recognised => "recognised",
             Self::Refunded => "refunded",
             Self::CaptureFailed => "capture_failed",
+            Self::Credited => "credited",
         }
     }
 }
@@ -201,6 +212,7 @@ pub fn entry(row: &Payment, happened: Happened) -> Result<Entry, Unbalanced> {
                 &[(A::AuthReceivable, held), goods, tax, shipping],
             )
         }
+        Happened::Credited => Entry::balanced(&earned, &[(A::CustomerReceivable, all)]),
     }
 }
 

@@ -54,6 +54,12 @@ pub const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0003_room_to_update.postgres.sql"),
         sqlite: include_str!("../migrations/0003_room_to_update.sqlite.sql"),
     },
+    Migration {
+        number: 4,
+        name: "returns of what was not paid",
+        postgres: include_str!("../migrations/0004_credited.postgres.sql"),
+        sqlite: include_str!("../migrations/0004_credited.sqlite.sql"),
+    },
 ];
 
 /// The group.

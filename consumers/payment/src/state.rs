@@ -27,6 +27,8 @@ runtime::words! {
         Refunded = "refunded",
         /// The goods are gone and the money cannot be taken.
         CaptureFailed = "capture_failed",
+        /// The goods came back unpaid: nothing is owed for them any more.
+        Credited = "credited",
     }
 }
 
@@ -44,7 +46,7 @@ mod tests {
     #[test]
     fn both_databases_know_every_state() {
         // The last step that changed the states.
-        let latest = crate::MIGRATIONS[1];
+        let latest = crate::MIGRATIONS[3];
         for state in State::ALL {
             let word = format!("'{}'", state.as_str());
             assert!(latest.postgres.contains(&word), "{word}");

@@ -20,6 +20,8 @@ pub enum Step {
     Refund,
     /// The goods are gone, and no money is held that could be taken.
     OweForGoods,
+    /// The goods come back that were never paid: the customer owes nothing for them any more.
+    Credit,
 }
 
 /// What is to be done next; none while the provider is being asked, or when all is done.
@@ -43,6 +45,7 @@ pub fn next_step(row: &Payment) -> Option<Step> {
             None => Some(Step::Release),
         },
         State::Captured if cancelled => Some(Step::Refund),
+        State::CaptureFailed if cancelled => Some(Step::Credit),
         State::Declined | State::Voided if handed_over && !cancelled => Some(Step::OweForGoods),
         State::Authorised
         | State::Captured
@@ -54,7 +57,8 @@ pub fn next_step(row: &Payment) -> Option<Step> {
         | State::Capturing
         | State::Refunding
         | State::Refunded
-        | State::CaptureFailed => None,
+        | State::CaptureFailed
+        | State::Credited => None,
     }
 }
 

@@ -122,6 +122,36 @@ fn goods_that_are_gone_unpaid_are_owed_for() {
 }
 
 #[test]
+fn goods_that_come_back_unpaid_are_owed_for_no_more() {
+    for (card_minor, declines) in [(1000, false), (300, false), (1000, true)] {
+        let mut world = World::new(Provider {
+            capture_fails: true,
+            declines,
+            ..Provider::default()
+        });
+        world.deliver(&bought(card_minor)).unwrap();
+        world.answer_all();
+        world.deliver(&handed_over()).unwrap();
+        world.answer_all();
+        let unpaid = world.payment().unwrap();
+        assert_eq!(unpaid.state, State::CaptureFailed);
+        let stated = world.facts.len();
+
+        world.deliver(&cancelled("customer")).unwrap();
+        assert!(world.balances().is_empty(), "{:?}", world.balances());
+        let row = world.payment().unwrap();
+        assert_eq!(row.state, State::Credited);
+        assert_eq!((row.reason, row.ended_at), (unpaid.reason, unpaid.ended_at));
+        assert_eq!(world.facts.len(), stated, "nothing moved at the provider");
+        assert!(world.tasks.is_empty());
+        let rows = world.payments.rows();
+        let entry = (rows.entries.iter()).find(|entry| entry.kind == "credited");
+        assert_eq!(entry.unwrap().causation_id, "event-cancelled");
+        assert!(explain(&world.payment().unwrap()).contains("came back"));
+    }
+}
+
+#[test]
 fn other_contents_under_the_same_id_are_set_aside() {
     let mut world = World::new(Provider::default());
     world.deliver(&bought(1000)).unwrap();

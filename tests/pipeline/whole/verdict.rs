@@ -17,7 +17,7 @@ const KEPT: [(&str, &str, &str); 5] = [
     (
         "payment",
         "payments",
-        "state IN ('captured', 'voided', 'declined', 'refunded', 'capture_failed')",
+        "state IN ('captured', 'voided', 'declined', 'refunded', 'capture_failed', 'credited')",
     ),
     (
         "inventory",
