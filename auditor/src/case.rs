@@ -139,6 +139,8 @@ pub(crate) struct Case {
     /// Answers and timers that were set aside, and the tasks that say so.
     pub(crate) answers_set_aside: Vec<SetAsideRow>,
     pub(crate) refused: Vec<RefusedRow>,
+    /// The word of the carrier's answer, as dispatch has it.
+    pub(crate) carrier_said: Option<String>,
 
     /// What is still under way: who has not read what, or waits for what.
     pub(crate) open: Vec<String>,
@@ -173,6 +175,7 @@ impl Case {
             Witness::Intent(row) => self.intents.push(row),
             Witness::SetAside(row) => self.answers_set_aside.push(row),
             Witness::Refused(row) => self.refused.push(row),
+            Witness::CarrierSaid(word) => self.carrier_said = Some(word),
             Witness::Waiting { group, what, since } => {
                 (self.open).push(format!("{group} waits for {what} since {since}"));
             }
@@ -218,6 +221,12 @@ impl Case {
             .is_some_and(|row| row.state == "returned")
             && cancelled.occurred_at >= handed_over.occurred_at
             && requests.any(|request| request.event_id == cancelled.cause)
+    }
+
+    /// Whether dispatch cancelled it on the carrier's word.
+    pub(crate) fn is_refused_by_carrier(&self) -> bool {
+        let row = self.dispatch.as_ref();
+        row.and_then(|row| row.cancel_reason.as_deref()) == Some("carrier_refused")
     }
 
     /// What the provider did of a kind.

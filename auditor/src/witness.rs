@@ -86,6 +86,8 @@ pub(crate) enum Witness {
     SetAside(SetAsideRow),
     /// A task whose answer was refused.
     Refused(RefusedRow),
+    /// What the carrier answered dispatch: `handed_over`, `refused`, `rejected` or `mismatch`.
+    CarrierSaid(String),
     Parked {
         group: Group,
         topic: String,

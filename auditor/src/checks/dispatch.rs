@@ -61,6 +61,9 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
     } else if case.fact("PurchaseCancelled").is_some() {
         report.count(P, "cancelled", 1);
         cancelled(purchase_id, case, report);
+        if case.is_refused_by_carrier() {
+            refused_by_carrier(purchase_id, case, report);
+        }
     }
     dispatch_row::check(purchase_id, case, report);
 }
@@ -103,6 +106,19 @@ fn cancelled(purchase_id: &str, case: &Case, report: &mut Report) {
         .is_some_and(|row| matches!(row.state.as_str(), "authorised" | "captured"));
     report.require(!paid, P, purchase_id, || {
         "cancelled, and money is still held or taken".to_owned()
+    });
+}
+
+/// The carrier is asked on a firm reservation, and has the last word: that it does not take these
+/// goods, or that it was asked wrongly and so has none of them.
+fn refused_by_carrier(purchase_id: &str, case: &Case, report: &mut Report) {
+    report.require(case.fact(FIRM).is_some(), P, purchase_id, || {
+        "cancelled on the carrier's word, which was never asked".to_owned()
+    });
+    let said = case.carrier_said.as_deref();
+    let is_no = matches!(said, Some("refused" | "rejected"));
+    report.require(is_no, P, purchase_id, || {
+        format!("cancelled on the carrier's word, which is {said:?}")
     });
 }
 
@@ -175,6 +191,27 @@ mod tests {
             fact.reference = number.to_string();
         }
         assert_eq!(breaches(&case), 1);
+    }
+
+    #[test]
+    fn a_refusal_is_the_carriers_word_on_a_firm_reservation() {
+        let breaches = |said: Option<&str>, is_firm: bool| {
+            let mut case = given::case();
+            case.dispatch.as_mut().unwrap().cancel_reason = Some("carrier_refused".to_owned());
+            case.carrier_said = said.map(str::to_owned);
+            case.facts = vec![given::fact("PurchaseCancelled")];
+            if is_firm {
+                case.facts.push(given::fact(FIRM));
+            }
+            case.open
+                .push("the row is not what is judged here".to_owned());
+            breaches(&case)
+        };
+        assert_eq!(breaches(Some("refused"), true), 0);
+        assert_eq!(breaches(Some("rejected"), true), 0);
+        assert_eq!(breaches(Some("refused"), false), 1, "it was never asked");
+        assert_eq!(breaches(Some("handed_over"), true), 1, "it has them");
+        assert_eq!(breaches(None, true), 1, "it has not answered");
     }
 
     /// Handed over, and cancelled because the customer asked.

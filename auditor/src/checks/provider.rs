@@ -42,6 +42,10 @@ pub(crate) fn check(
         if matches!(kind, "authorised" | "voided") && was_let_go_unstated(case) {
             continue;
         }
+        // A request that the carrier calls wrong leaves no trace with it.
+        if kind == "refused" && ours && case.carrier_said.as_deref() == Some("rejected") {
+            continue;
+        }
         agree(purchase_id, case, (kind, group, ours), report);
     }
     moved_unknown(purchase_id, case, around, report);
@@ -81,13 +85,12 @@ fn our_word(case: &Case) -> Vec<(&'static str, Group, bool)> {
     let dispatch = case.dispatch.as_ref();
     let shipped =
         dispatch.is_some_and(|row| matches!(row.state.as_str(), "handed_over" | "returned"));
-    let refused = dispatch.and_then(|row| row.cancel_reason.as_deref()) == Some("carrier_refused");
     let mut word = vec![
         ("authorised", Group::Payment, authorised),
         ("captured", Group::Payment, captured),
         ("refunded", Group::Payment, refunded),
         ("handed over", Group::Dispatch, shipped),
-        ("refused", Group::Dispatch, refused),
+        ("refused", Group::Dispatch, case.is_refused_by_carrier()),
     ];
     // What could not be captured may have been given back, or lapsed, at the provider.
     if !row.is_some_and(PaymentRow::was_gone_unpaid) {
@@ -296,6 +299,31 @@ mod tests {
         assert_eq!(judge(&case).breaches(), 0);
         case.provider.pop();
         assert_eq!(judge(&case).breaches(), 1, "it is still held");
+    }
+
+    #[test]
+    fn a_request_that_the_carrier_calls_wrong_is_in_its_journal_only_when_it_took_the_goods() {
+        let breaches = |said: &str, kinds: &[&str]| {
+            let mut case = given::case();
+            let payment = case.payment.as_mut().unwrap();
+            payment.state = "voided".to_owned();
+            payment.captured_at = None;
+            let dispatch = case.dispatch.as_mut().unwrap();
+            dispatch.state = "cancelled".to_owned();
+            dispatch.cancel_reason = Some("carrier_refused".to_owned());
+            case.carrier_said = Some(said.to_owned());
+            case.provider = kinds.iter().map(|kind| row(kind)).collect();
+            judge(&case).breaches()
+        };
+        let held = ["authorised", "voided"];
+        assert_eq!(breaches("rejected", &held), 0);
+        assert_eq!(breaches("refused", &[held[0], held[1], "refused"]), 0);
+        assert_eq!(breaches("refused", &held), 1, "it knows of no refusal");
+        for said in ["rejected", "refused"] {
+            let taken = [held[0], held[1], "handed over"];
+            assert!(breaches(said, &taken) > 0, "{said}, and it took them");
+        }
+        assert_eq!(breaches("rejected", &[held[0]]), 1, "the money is held");
     }
 
     #[test]

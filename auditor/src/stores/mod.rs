@@ -165,6 +165,10 @@ impl Reading<'_> {
                     what: row.kind,
                     since: row.created_at,
                 },
+                "answered" if group == Group::Dispatch => match word_of(row.answer.as_deref()) {
+                    Some(word) => Witness::CarrierSaid(word),
+                    None => return Ok(()),
+                },
                 "set_aside" => Witness::Refused(RefusedRow {
                     group,
                     content: digest(&[
@@ -252,6 +256,12 @@ fn published(
         &text(Some(&row.record_key)),
         Witness::Published(event),
     )
+}
+
+/// The word of an answer: which outcome it tells of.
+fn word_of(answer: Option<&str>) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_str(answer?).ok()?;
+    answer.get("outcome")?.as_str().map(str::to_owned)
 }
 
 fn text(key: Option<&[u8]>) -> String {

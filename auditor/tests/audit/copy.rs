@@ -21,7 +21,10 @@ impl Copy {
         for part in ["stores", "provider"] {
             copy_settled(&world.join(part), &folder.path().join(part));
         }
-        fs::copy(world.join("intents"), folder.path().join("intents")).unwrap();
+        let intents = Path::new("intents");
+        if world.join(intents).exists() {
+            fs::copy(world.join(intents), folder.path().join(intents)).unwrap();
+        }
         Self { folder }
     }
 

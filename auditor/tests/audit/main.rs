@@ -6,9 +6,11 @@
 mod bookkeeping;
 mod copy;
 mod excuses;
+mod members;
 mod promises;
 mod tables;
 mod topics;
+mod troubled;
 mod witnesses;
 mod world;
 

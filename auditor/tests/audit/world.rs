@@ -3,37 +3,40 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, mpsc},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use analytics::Windows;
 use auditor::{Inputs, Report, Stores};
 use client::Publisher;
 use codec::Codec;
-use payment::{ProviderConfig, ProviderWorker, event::Ask};
+use dispatch::{CarrierConfig, CarrierWorker};
+use payment::event::Ask;
 use runtime::{
-    Answer, Attempt, Config, Group, NoTasks, Service, Task, Worker,
+    Answer, Attempt, Task, Worker,
     kafka::in_process::InProcessCluster,
     store::{Store, open},
 };
+use sandbox::Faults;
 use schemas::{Encoder, domain::StockReceived, topics};
-use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use crate::copy::Copy;
+use crate::{
+    copy::Copy,
+    members::{provider, sandbox},
+};
 
 const PARTITIONS: i32 = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
-const API_KEY: &str = "sk_test_audit";
 const GROUPS: [&str; 5] = ["payment", "inventory", "dispatch", "analytics", "timeline"];
 
 pub(crate) struct World {
     pub(crate) runtime: Runtime,
     pub(crate) publisher: Arc<Publisher>,
-    bootstrap_servers: String,
-    folder: tempfile::TempDir,
+    pub(crate) bootstrap_servers: String,
+    pub(crate) folder: tempfile::TempDir,
     /// The cluster lives in a thread of its own until this is dropped.
     _cluster: mpsc::Sender<()>,
 }
@@ -41,6 +44,13 @@ pub(crate) struct World {
 impl World {
     /// Publishes so many actions of simulated shops and waits until an audit is clean.
     pub(crate) fn build(actions: u64) -> Self {
+        let world = Self::empty();
+        world.runtime.block_on(world.live(actions));
+        world
+    }
+
+    /// Topics, and nobody there yet.
+    pub(crate) fn empty() -> Self {
         let runtime = Runtime::new().unwrap();
         let (bootstrap_servers, cluster) = cluster();
         let config = client::Config {
@@ -52,71 +62,46 @@ impl World {
             let _inside = runtime.enter();
             Arc::new(Publisher::open(&config, &registry).unwrap())
         };
-        let world = Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("stores")).unwrap();
+        Self {
             runtime,
             publisher,
             bootstrap_servers,
             _cluster: cluster,
-            folder: tempfile::tempdir().unwrap(),
-        };
-        world.runtime.block_on(world.live(actions));
-        world
+            folder,
+        }
     }
 
     async fn live(&self, actions: u64) {
-        let stop = CancellationToken::new();
-        let mut running = Vec::new();
-        fs::create_dir_all(self.folder.path().join("stores")).unwrap();
-        let (address, sandbox) = sandbox(self.folder.path().join("provider"), &stop).await;
-        running.push(sandbox);
-        let codec = Arc::new(Codec::without_registry());
-        let pay = ProviderWorker::new(&ProviderConfig::new(&address, API_KEY)).unwrap();
-        let carry = dispatch::CarrierWorker::new(&dispatch::CarrierConfig::new(&address)).unwrap();
-        let payment = payment::PaymentGroup::new(Arc::clone(&codec), "pm_card_visa");
-        let inventory =
-            inventory::InventoryGroup::new(Arc::clone(&codec), inventory::Deadlines::default());
-        let dispatch =
-            dispatch::DispatchGroup::new(Arc::clone(&codec), dispatch::Deadlines::default());
-        let analytics = analytics::Analytics::new(Arc::clone(&codec), Windows::default());
-        let timeline = timeline::Timeline::new(codec);
-        running.push(self.member(payment, pay, &stop).await);
-        running.push(self.member(inventory, NoTasks, &stop).await);
-        running.push(self.member(dispatch, carry, &stop).await);
-        running.push(self.member(analytics, NoTasks, &stop).await);
-        running.push(self.member(timeline, NoTasks, &stop).await);
+        let carrier = |address: &str| CarrierWorker::new(&CarrierConfig::new(address)).unwrap();
+        let running = self.start(Faults::default(), provider, carrier).await;
+        self.fill_shelves().await;
         self.publish(actions).await;
+        self.until_clean().await;
+        running.stop().await;
+    }
+
+    /// Waits until an audit is clean.
+    pub(crate) async fn until_clean(&self) {
+        self.until(Report::is_clean).await;
+    }
+
+    /// Waits until an audit says so; what it says then.
+    pub(crate) async fn until(&self, is_reached: impl Fn(&Report) -> bool) -> Report {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let report = self.look(self.folder.path()).await;
-            if report.is_clean() {
-                break;
+            if is_reached(&report) {
+                return report;
             }
             assert!(Instant::now() < deadline, "not at rest:\n{report}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        stop.cancel();
-        for one in running {
-            one.await.unwrap();
-        }
     }
 
-    async fn member<G: Group, W: Worker>(
-        &self,
-        group: G,
-        worker: W,
-        stop: &CancellationToken,
-    ) -> JoinHandle<()> {
-        let store = store(self.folder.path(), G::NAME);
-        runtime::migrate(&group, store.as_ref()).await.unwrap();
-        let mut config = Config::new(self.bootstrap_servers.clone(), G::NAME);
-        config.session_timeout = Duration::from_secs(6);
-        config.tick = Duration::from_millis(50);
-        let service = Service::new(group, worker, store, config);
-        let stop = stop.clone().cancelled_owned();
-        tokio::spawn(async move { service.run(stop).await.unwrap() })
-    }
-
-    async fn publish(&self, actions: u64) {
+    /// Puts enough of everything on the shelves.
+    pub(crate) async fn fill_shelves(&self) {
         let encoder = Encoder::new();
         for (number, sku) in simulator::catalogue::stocked_skus().enumerate() {
             let received = StockReceived {
@@ -130,6 +115,9 @@ impl World {
                 .await
                 .unwrap();
         }
+    }
+
+    async fn publish(&self, actions: u64) {
         let mut plan = simulator::Plan::new(7, now());
         plan.count = Some(actions);
         plan.shares = simulator::Shares {
@@ -144,7 +132,7 @@ impl World {
         };
         let ways = simulator::Ways {
             publisher: Arc::clone(&self.publisher),
-            encoder,
+            encoder: Encoder::new(),
             storefront: None,
             journal: Some(self.folder.path().join("intents")),
             shows_progress: false,
@@ -163,8 +151,9 @@ impl World {
     pub(crate) fn charge_again(&self, copy: &Copy, mut ask: Ask) {
         self.runtime.block_on(async {
             let stop = CancellationToken::new();
-            let (address, sandbox) = sandbox(copy.provider_journal(), &stop).await;
-            let worker = ProviderWorker::new(&ProviderConfig::new(&address, API_KEY)).unwrap();
+            let journal = copy.provider_journal();
+            let (address, sandbox) = sandbox(journal, Faults::default(), &stop).await;
+            let worker = provider(&address);
             for call in ["authorise", "capture"] {
                 let task = Task {
                     task_id: format!("again:{call}"),
@@ -211,7 +200,7 @@ impl World {
             },
             codec: Codec::without_registry(),
             provider_journal: Some(folder.join("provider")),
-            intents: Some(folder.join("intents")),
+            intents: Some(folder.join("intents")).filter(|path| path.exists()),
             grace: Duration::ZERO,
             journal_retention: Duration::from_secs(3_600),
             now: now(),
@@ -224,17 +213,6 @@ impl World {
         let looked = self.runtime.block_on(self.try_look(copy.folder()));
         looked.expect_err("it looked")
     }
-}
-
-/// The provider and the carrier, with their journal in a folder; where they listen.
-async fn sandbox(journal: PathBuf, stop: &CancellationToken) -> (String, JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let mut config = sandbox::Config::new(journal);
-    config.api_key = Some(API_KEY.to_owned());
-    let stop = stop.clone().cancelled_owned();
-    let running = tokio::spawn(async move { sandbox::run(listener, config, stop).await.unwrap() });
-    (address, running)
 }
 
 /// A cluster with all topics, in a thread of its own: it cannot be sent to another. Returns where
@@ -261,7 +239,7 @@ fn cluster() -> (String, mpsc::Sender<()>) {
     (told.recv().unwrap(), alive)
 }
 
-fn store(folder: &Path, group: &str) -> Arc<dyn Store> {
+pub(crate) fn store(folder: &Path, group: &str) -> Arc<dyn Store> {
     let url = format!("sqlite://{}", folder.join("stores").display());
     open(&url, group).unwrap()
 }
