@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 use schemas::domain::{Channel, DeliveryTier, Line, Tender, TenderKind};
 use schemas::validate::{self, Times};
-use schemas::{Decoder, EncodeError, Encoder, Event, Purchase, RawRecord, Refused, versions};
+use schemas::{
+    Decoder, EncodeError, Encoded, Encoder, Event, Purchase, RawRecord, Refused, versions,
+};
 
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod cases;
@@ -14,7 +16,13 @@ mod generated;
 use generated::purchase;
 
 fn read(purchase: &Purchase, version: u32, reader: u32) -> Result<Purchase, Refused> {
-    let encoded = Encoder::new().encode_purchase(purchase, version).unwrap();
+    decode(
+        &Encoder::new().encode_purchase(purchase, version).unwrap(),
+        reader,
+    )
+}
+
+fn decode(encoded: &Encoded, reader: u32) -> Result<Purchase, Refused> {
     let record = RawRecord {
         topic: encoded.topic,
         key: Some(&encoded.key),
@@ -203,6 +211,45 @@ fn a_free_purchase_is_refused_and_an_unknown_channel_is_not() {
         validate::purchase(&unknown, Times::of_this_century()),
         Ok(())
     );
+}
+
+#[test]
+fn a_card_is_asked_for_no_more_than_a_provider_takes_in_whatever_version() {
+    let most = validate::CARD_MINOR_MAX;
+    let mut dear = cases::plain();
+    dear.lines[0].unit_price_minor = most;
+    dear.tenders[0].amount_minor = most;
+    // One minor unit more has as many bytes, wherever it is said.
+    let said = |minor: i64| {
+        let bits = (minor << 1).cast_unsigned();
+        (0..4).map(move |at| (bits >> (7 * at) & 0x7F) as u8 | if at < 3 { 0x80 } else { 0 })
+    };
+    let (least, more): (Vec<u8>, Vec<u8>) = (said(most).collect(), said(most + 1).collect());
+    for version in 1..=versions::NEWEST {
+        let mut encoded = Encoder::new().encode_purchase(&dear, version).unwrap();
+        assert!(decode(&encoded, versions::NEWEST).is_ok());
+        for at in 0..encoded.payload.len() - 4 {
+            if encoded.payload[at..].starts_with(&least) {
+                encoded.payload[at..at + 4].copy_from_slice(&more);
+            }
+        }
+        let refused = decode(&encoded, versions::NEWEST);
+        let Err(Refused::Poison { reason, detail, .. }) = refused else {
+            panic!("version {version}: {refused:?}");
+        };
+        assert_eq!(reason, "card_amount_too_large", "version {version}");
+        assert!(detail.contains("amount_minor"), "{detail}");
+    }
+    // Nobody writes one, and what is paid by gift card has no such limit.
+    dear.lines[0].unit_price_minor = most + 1;
+    dear.tenders[0].amount_minor = most + 1;
+    let refused = Encoder::new().encode_purchase(&dear, 3);
+    assert!(
+        matches!(refused, Err(EncodeError::Invalid(_))),
+        "{refused:?}"
+    );
+    dear.tenders[0].kind = TenderKind::GiftCard;
+    assert!(read(&dear, 3, versions::NEWEST).is_ok());
 }
 
 #[test]

@@ -277,8 +277,9 @@ async fn a_card_that_does_not_exist_and_an_amount_that_is_too_large_are_refused_
         matches!(&outcome, Some(Outcome::Rejected { code, .. }) if code == "resource_missing"),
         "{outcome:?}"
     );
+    // The most that a purchase may ask of a card is the most that is taken.
     let mut huge = task(Call::Authorise, None);
-    huge.payload["amount_minor"] = 1_000_000_000.into();
+    huge.payload["amount_minor"] = (schemas::validate::CARD_MINOR_MAX + 1).into();
     let outcome = provider.perform(&huge).await;
     assert!(
         matches!(outcome, Some(Outcome::Rejected { .. })),

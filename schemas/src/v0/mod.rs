@@ -256,7 +256,13 @@ fn price_of(fields: &Fields, rules: &Rules) -> Result<(i64, String), FieldError>
     let Some(text) = value.and_then(Value::as_str) else {
         return Err(error("Price", value, "text such as \"$323.49\""));
     };
-    price::minor_units(text, rules).map_err(|expected| error("Price", value, &expected))
+    let (minor, currency) =
+        price::minor_units(text, rules).map_err(|expected| error("Price", value, &expected))?;
+    if minor > validate::CARD_MINOR_MAX {
+        let most = format!("at most {} minor units", validate::CARD_MINOR_MAX);
+        return Err(error("Price", value, &most));
+    }
+    Ok((minor, currency))
 }
 
 fn prime(fields: &Fields) -> Result<bool, FieldError> {

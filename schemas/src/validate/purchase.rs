@@ -16,6 +16,15 @@ pub const QUANTITY_MAX: i32 = 10_000;
 pub const AMOUNT_MINOR_MAX: i64 = 100_000_000_000;
 /// A total, minor units.
 pub const TOTAL_MINOR_MAX: i64 = 1_000_000_000_000_000;
+/// The card's part of a purchase, minor units: the most that Stripe takes in one payment, eight
+/// digits whatever the currency (<https://docs.stripe.com/currencies>, "Minimum and maximum charge
+/// amounts").
+///
+/// It is no setting: every group judges for itself, and of a purchase that some of them set aside
+/// and others act on the goods would be held, and the money never asked for. The least that is
+/// taken depends on the currency in which the provider's account is paid out, so that is for the
+/// provider to say: it declines.
+pub const CARD_MINOR_MAX: i64 = 99_999_999;
 /// Characters of the instructions.
 pub const INSTRUCTIONS_CHARS_MAX: usize = 2_000;
 
@@ -118,6 +127,12 @@ fn tenders(tenders: &[Tender], total: i128) -> Result<(), Refused> {
             return Err(Refused::values(
                 "invalid_amount",
                 "a tender's amount is below 1",
+            ));
+        }
+        if tender.kind == TenderKind::Card && tender.amount_minor > CARD_MINOR_MAX {
+            return Err(Refused::values(
+                "card_amount_too_large",
+                format!("tenders: amount_minor of the card is above {CARD_MINOR_MAX}"),
             ));
         }
         text::optional_id(

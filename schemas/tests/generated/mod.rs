@@ -1,8 +1,8 @@
 //! Valid purchases of every shape, for properties.
 
 use proptest::prelude::*;
-use schemas::Purchase;
 use schemas::domain::{Channel, DeliveryTier, Line, Tender, TenderKind};
+use schemas::{Purchase, validate};
 
 fn line() -> impl Strategy<Value = Line> {
     (
@@ -100,19 +100,24 @@ pub(crate) fn purchase() -> impl Strategy<Value = Purchase> {
 }
 
 fn tenders(total_minor: i64, reference: Option<String>, by_gift_card: bool) -> Vec<Tender> {
-    let card = |amount_minor| Tender {
+    let card_minor = match by_gift_card && total_minor > 1 {
+        true => total_minor - total_minor / 2,
+        false => total_minor,
+    };
+    // What no card may be asked for is paid by gift card.
+    let card_minor = card_minor.min(validate::CARD_MINOR_MAX);
+    let card = Tender {
         kind: TenderKind::Card,
-        amount_minor,
+        amount_minor: card_minor,
         reference,
     };
-    if !by_gift_card || total_minor < 2 {
-        return vec![card(total_minor)];
+    if card_minor == total_minor {
+        return vec![card];
     }
-    let part = total_minor / 2;
     let gift = Tender {
         kind: TenderKind::GiftCard,
-        amount_minor: part,
+        amount_minor: total_minor - card_minor,
         reference: Some("gift-1".to_owned()),
     };
-    vec![gift, card(total_minor - part)]
+    vec![gift, card]
 }

@@ -116,9 +116,14 @@ fn tenders(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<Tender> {
         let Some(mut tender) = Fields::of(item, &at, faults) else {
             continue;
         };
+        let kind = tender.choice("kind", None, &KINDS, faults);
+        let most = match kind {
+            TenderKind::Card => validate::CARD_MINOR_MAX,
+            _ => validate::TOTAL_MINOR_MAX,
+        };
         tenders.push(Tender {
-            kind: tender.choice("kind", None, &KINDS, faults),
-            amount_minor: tender.whole("amount_minor", None, 1..=validate::TOTAL_MINOR_MAX, faults),
+            kind,
+            amount_minor: tender.whole("amount_minor", None, 1..=most, faults),
             reference: tender.optional_text("ref", faults),
         });
         tender.refuse_the_rest(faults);

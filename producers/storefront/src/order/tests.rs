@@ -97,6 +97,25 @@ fn tenders_that_do_not_add_up_are_refused() {
 }
 
 #[test]
+fn a_card_is_charged_no_more_than_a_provider_takes() {
+    let with = |card_minor: i64| {
+        let mut body = body();
+        body["shipping_minor"] = json!(0);
+        body["lines"] = json!([{"item_id": 7, "unit_price_minor": card_minor + 1000}]);
+        body["tenders"][1]["amount_minor"] = json!(card_minor);
+        purchase(&body, &ORIGIN)
+    };
+    assert_eq!(with(99_999_999).unwrap().total_minor(), 100_000_999);
+    let faults = with(100_000_000).unwrap_err();
+    assert_eq!(fields_of(&faults), ["tenders[1].amount_minor"]);
+    assert!(
+        faults[0].detail.contains("99999999"),
+        "{}",
+        faults[0].detail
+    );
+}
+
+#[test]
 fn what_is_no_purchase_is_refused() {
     for wrong in [
         json!([]),

@@ -31,6 +31,11 @@ async fn the_old_message_is_imported_or_refused_by_field() {
     let refused = problem(ambiguous, 422, "invalid_fields").await;
     assert_eq!(refused["errors"][0]["field"], "Date");
     message["Date"] = json!("03/13/20");
+    message["Price"] = json!("$1,000,000.00");
+    let dear = running.post("/v1/import", Some("m-1"), &message).await;
+    let refused = problem(dear, 422, "invalid_fields").await;
+    assert_eq!(refused["errors"][0]["field"], "Price");
+    message["Price"] = json!("$323.49");
     let accepted = running.post("/v1/import", Some("m-1"), &message).await;
     assert_eq!(accepted.status(), StatusCode::ACCEPTED);
     let events = running.published(1);
