@@ -16,4 +16,5 @@ mod registry;
 mod registry_away;
 mod statements;
 mod stripe;
+mod trimmed;
 mod write_version;

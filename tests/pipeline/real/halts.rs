@@ -10,9 +10,10 @@ use harness::{
     postgres::{self, Postgres},
     records, wait,
 };
-use rdkafka::{Offset, TopicPartitionList, admin::AdminOptions};
+use rdkafka::admin::AdminOptions;
 use schemas::topics::PURCHASES;
 
+use super::trimmed::{self, delete_before};
 use crate::whole::{
     database::Database,
     members::{GROUPS, Pipeline, SOON},
@@ -58,7 +59,7 @@ fn retention_that_passed_a_group_halts_that_partition_of_that_group_alone() {
     let (partition, next) = (1, position(&pipeline, "payment", 1));
     let gone = next + 7;
     assert!(places.iter().filter(|place| place.0 == partition).count() > 10);
-    delete_before(&kafka, partition, gone);
+    delete_before(&kafka, PURCHASES, partition, gone);
     pipeline.start_again(payment);
 
     assert_it_alone_has_halted(&mut pipeline, payment, (partition, next, gone));
@@ -85,6 +86,8 @@ fn retention_that_passed_a_group_halts_that_partition_of_that_group_alone() {
     let named = format!("offsets skipped by payment on an operator's word: {REASON} (ada)");
     assert!(audit.contains(&named), "{audit}");
     pipeline.assert_running();
+
+    trimmed::is_said_and_hides_nothing(&mut pipeline, &kafka, &counter, gone);
 }
 
 /// One partition of payment has halted at an offset, because what follows was deleted up to another.
@@ -194,7 +197,7 @@ fn retention_that_passes_a_running_group_halts_it_once_it_is_done_with_what_it_h
         pipeline.members[payment].waits_for().contains("database")
     });
     for partition in 0..3 {
-        delete_before(&kafka, partition, last(partition).unwrap() - 5);
+        delete_before(&kafka, PURCHASES, partition, last(partition).unwrap() - 5);
     }
     postgres.cont();
 
@@ -360,17 +363,6 @@ fn assert_every_offset_is_explained(pipeline: &Pipeline) {
           + coalesce((SELECT sum(skipped_to - skipped_from) FROM halts h \
               WHERE h.topic = p.topic AND h.partition = p.partition), 0)";
     assert_eq!(pipeline.database.number("payment", query).unwrap(), 0);
-}
-
-/// Does what retention does: the partition begins at an offset from now on.
-fn delete_before(kafka: &Kafka, partition: i32, offset: i64) {
-    let mut before = TopicPartitionList::new();
-    let offset = Offset::Offset(offset);
-    before
-        .add_partition_offset(PURCHASES, partition, offset)
-        .unwrap();
-    let options = AdminOptions::new().operation_timeout(Some(SOON));
-    wait::block_on(kafka.admin().delete_records(&before, &options)).unwrap();
 }
 
 /// Deletes the topic of the purchases, and creates it as it was declared.
