@@ -41,6 +41,18 @@ fn task() -> Task {
     }
 }
 
+#[tokio::test]
+async fn a_purchase_id_in_any_script_is_handed_over() {
+    let carrier = Carrier::new(Faults::default(), |_| ()).await;
+    let mut task = task();
+    task.task_id = format!("\u{65e5}\u{672c}:{HAND_OVER}");
+    task.payload["purchase_id"] = "\u{65e5}\u{672c}".into();
+    let Attempt::Answered(answer) = carrier.worker.perform(&task).await else {
+        panic!("it was not answered");
+    };
+    assert_eq!(answer.0["outcome"], "handed_over", "{}", answer.0);
+}
+
 fn now_micros() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     i64::try_from(since.unwrap().as_micros()).unwrap()

@@ -228,6 +228,23 @@ async fn after_every_fault_what_is_held_is_taken_let_go_or_given_back_once() {
     }
 }
 
+/// What no header and no query can hold as it is.
+#[tokio::test]
+async fn a_purchase_id_in_any_script_is_paid_and_found_again() {
+    let provider = Provider::new(|config| config.key_retention = Duration::ZERO).await;
+    let mut held = task(Call::Authorise, None);
+    held.task_id = "o'hara \\ \u{65e5}\u{672c}:authorise".into();
+    held.payload["purchase_id"] = "o'hara \\ \u{65e5}\u{672c}".into();
+    let outcome = provider.perform(&held).await;
+    let Some(Outcome::Done(said)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    // Past the window of its key it is searched for.
+    held.created_at = 0;
+    assert_eq!(provider.perform(&held).await, Some(Outcome::Done(said)));
+    assert_eq!(provider.stop().await, [Kind::Authorised]);
+}
+
 #[tokio::test]
 async fn a_saved_error_without_effect_gives_the_authorisation_up() {
     let provider = Provider::new(|_| ()).await;
