@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
-use schemas::wire::framing::WireForm;
+use schemas::decode::{Found, SchemaSource};
+use schemas::wire::framing::{SchemaName, WireForm};
 use schemas::{Decoded, Decoder, Encoded, Event, RawRecord, Refused, released, versions};
 
 #[expect(dead_code, reason = "shared with tests that use more of it")]
@@ -157,6 +160,88 @@ fn text_lengths_and_integers_out_of_range_are_refused() {
     assert_eq!(reason(&decode_as(&encoded, &overlong)), "undecodable");
     let not_utf8 = [head, &zigzag(2), &[0xC0, 0x80], &[0; 30]].concat();
     assert_eq!(reason(&decode_as(&encoded, &not_utf8)), "invalid_utf8");
+}
+
+type Headers = Vec<(String, Vec<u8>)>;
+
+/// A registry that knows a schema under its index as an id, and under a GUID that ends with it.
+struct ByIndex;
+
+impl SchemaSource for ByIndex {
+    fn find(&self, name: SchemaName) -> Result<Found, Refused> {
+        let index = match name {
+            SchemaName::Id(id) => id as usize,
+            SchemaName::Guid(guid) => usize::from(guid[15]),
+            other @ SchemaName::Fingerprint(_) => panic!("{other} is known without a registry"),
+        };
+        Ok(Found::Released(&released::all()[index]))
+    }
+}
+
+/// A record in each of the three forms: what stands before its datum, and its headers.
+fn forms(encoded: &Encoded) -> [(WireForm, Vec<u8>, Headers); 3] {
+    let fingerprint = &encoded.payload[2..10];
+    let index = (released::all().iter())
+        .position(|schema| schema.fingerprint == *fingerprint)
+        .unwrap();
+    let index = u8::try_from(index).unwrap();
+    let guid = [&[1][..], &[0; 15], &[index]].concat();
+    let named = [
+        encoded.headers.clone(),
+        vec![("__value_schema_id".to_owned(), guid)],
+    ];
+    [
+        (
+            WireForm::SingleObject,
+            encoded.payload[..10].to_vec(),
+            encoded.headers.clone(),
+        ),
+        (
+            WireForm::ConfluentPrefix,
+            vec![0, 0, 0, 0, index],
+            encoded.headers.clone(),
+        ),
+        (WireForm::ConfluentHeader, Vec::new(), named.concat()),
+    ]
+}
+
+#[test]
+fn whatever_its_version_and_form_a_record_that_is_cut_short_anywhere_is_refused() {
+    let decoder = Decoder::new(versions::NEWEST).with_source(Arc::new(ByIndex));
+    let mut refused = 0;
+    for case in cases::all() {
+        let encoded = case.encoded();
+        for (form, frame, headers) in forms(&encoded) {
+            let whole = [&frame[..], &encoded.payload[10..]].concat();
+            let read = |payload: &[u8]| {
+                decoder.decode(&RawRecord {
+                    topic: encoded.topic,
+                    key: Some(&encoded.key),
+                    payload: Some(payload),
+                    headers: &headers,
+                    timestamp_micros: cases::AT,
+                })
+            };
+            let decoded = read(&whole).unwrap();
+            assert_eq!(
+                (decoded.event, decoded.written.form),
+                (case.event.clone(), form)
+            );
+            for end in 0..whole.len() {
+                let expected = match (end, form) {
+                    (0, _) => "empty",
+                    // One byte of two says nothing of the form.
+                    (1, WireForm::SingleObject) => "bad_magic",
+                    _ => "truncated",
+                };
+                let result = read(&whole[..end]);
+                let what = format!("{}, {form:?}, {end} of {}", case.says, whole.len());
+                assert_eq!(reason(&result), expected, "{what}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 5_000, "{refused}");
 }
 
 #[test]

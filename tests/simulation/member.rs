@@ -17,6 +17,8 @@ use crate::{log::Log, outside::Outside};
 /// What the world sees of any group.
 pub(crate) trait Member {
     fn name(&self) -> &'static str;
+    /// Whether it reads a topic.
+    fn reads(&self, topic: &str) -> bool;
     /// Reads the next record of one of its topics, if there is one.
     fn read(&mut self, random: &mut StdRng, log: &Log, now: i64) -> Option<Vec<Outgoing>>;
     /// Has one of its tasks performed, if there is one.
@@ -130,6 +132,10 @@ impl<G: Group> Running<G> {
 impl<G: Group> Member for Running<G> {
     fn name(&self) -> &'static str {
         G::NAME
+    }
+
+    fn reads(&self, topic: &str) -> bool {
+        self.topics.iter().any(|read| read == topic)
     }
 
     fn read(&mut self, random: &mut StdRng, log: &Log, now: i64) -> Option<Vec<Outgoing>> {

@@ -93,7 +93,9 @@ impl Copy {
 
     /// A purchase in which somebody wanted what is never in stock.
     pub(crate) fn rejected(&self) -> String {
-        let sql = "SELECT MIN(purchase_id) FROM reservations WHERE state = 'rejected'";
+        // One that came before the shelves were filled wanted what was there later.
+        let sql = "SELECT MIN(purchase_id) FROM reservations JOIN reservation_lines USING (purchase_id) \
+                   WHERE state = 'rejected' AND sku NOT IN (SELECT sku FROM stock)";
         self.ask("inventory", sql)
     }
 
@@ -103,12 +105,11 @@ impl Copy {
         self.ask("inventory", sql)
     }
 
-    /// A purchase whose card was declined.
+    /// A purchase whose card was declined, and not because it was lost or is none.
     pub(crate) fn declined(&self) -> String {
-        self.ask(
-            "payment",
-            "SELECT MIN(purchase_id) FROM payments WHERE state = 'declined'",
-        )
+        let sql = "SELECT MIN(purchase_id) FROM payments WHERE state = 'declined' \
+                   AND reason NOT IN ('lost_card', 'resource_missing')";
+        self.ask("payment", sql)
     }
 
     /// A purchase that was cancelled because somebody asked.

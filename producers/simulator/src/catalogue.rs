@@ -9,13 +9,14 @@ const FIRST_MISSING: i64 = 9_990_000;
 /// How many of those there are.
 pub const MISSING_ITEMS: i64 = 10;
 
-/// Payment methods that the provider declines, by its own names.
-pub const DECLINED: [&str; 5] = [
+/// Payment methods that the provider declines, by its own names; the last one it does not know.
+pub const DECLINED: [&str; 6] = [
     "pm_card_visa_chargeDeclined",
     "pm_card_visa_chargeDeclinedInsufficientFunds",
     "pm_card_visa_chargeDeclinedLostCard",
     "pm_card_chargeDeclinedExpiredCard",
     "pm_card_chargeDeclinedProcessingError",
+    "pm_card_of_nobody",
 ];
 
 /// The SKUs to fill before a run.

@@ -23,8 +23,8 @@ pub struct Report {
     pub cancellations: u64,
     /// Poison by what is wrong with it.
     pub poison: BTreeMap<String, u64>,
-    /// Poison by the reason with which readers have to set it aside.
-    pub expected_reasons: BTreeMap<String, u64>,
+    /// Poison by its topic, and by the reason with which readers have to set it aside.
+    pub expected_reasons: BTreeMap<String, BTreeMap<String, u64>>,
     /// Actions by what became of them.
     pub outcomes: BTreeMap<String, u64>,
     /// Purchase ids by what is special about them (`conflict`, `declined`, `cancelled`, ...), the
@@ -61,8 +61,8 @@ impl Report {
             }
             Deed::Poison(poison) => {
                 *self.poison.entry(poison.kind.to_owned()).or_default() += 1;
-                *self
-                    .expected_reasons
+                let of_topic = self.expected_reasons.entry(poison.record.topic.clone());
+                *(of_topic.or_default())
                     .entry(poison.reason.to_owned())
                     .or_default() += 1;
             }

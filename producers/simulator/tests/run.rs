@@ -14,11 +14,19 @@ use client::{Publisher, Record};
 use prometheus::Registry;
 use schemas::{Encoder, topics};
 use simulator::journal::{self, Line};
-use simulator::{Clock, Error, Plan, Ways, run, run_by};
+use simulator::{Clock, Error, Plan, Ways, action::Deed, run, run_by, shop::Shop};
 use storefront::{Listeners, Pending, PurchaseStatus, ReadModel, Storefront, TimelineEntry};
 use tokio::net::TcpListener;
 
 const START: i64 = 1_700_000_000_000_000;
+/// Where shops, and whoever spoils things, publish.
+const TOPICS: [&str; 5] = [
+    topics::PURCHASES,
+    topics::PAYMENTS,
+    topics::RESERVATIONS,
+    topics::SHIPMENTS,
+    topics::STOCK,
+];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn plan(count: u64) -> Plan {
@@ -45,6 +53,21 @@ fn ways(publisher: Arc<Publisher>) -> Ways {
     }
 }
 
+/// What a plan has published, on whatever topic.
+fn published(cluster: &Cluster, plan: &Plan) -> Vec<Record> {
+    let mut per_topic: HashMap<String, usize> = HashMap::new();
+    for action in Shop::new(plan) {
+        let topic = match action.deed {
+            Deed::Poison(poison) => poison.record.topic.clone(),
+            Deed::Buy { .. } | Deed::Cancel { .. } => topics::PURCHASES.to_owned(),
+        };
+        *per_topic.entry(topic).or_default() += 1;
+    }
+    let each = per_topic.iter();
+    each.flat_map(|(topic, count)| cluster.read(topic, *count, PATIENCE).unwrap())
+        .collect()
+}
+
 fn sorted_payloads(records: Vec<Record>) -> Vec<Option<Vec<u8>>> {
     let mut payloads: Vec<_> = records.into_iter().map(|record| record.payload).collect();
     payloads.sort();
@@ -53,7 +76,7 @@ fn sorted_payloads(records: Vec<Record>) -> Vec<Option<Vec<u8>>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_publishes_what_its_journal_and_its_report_say() {
-    let cluster = Cluster::start(&[topics::PURCHASES]).unwrap();
+    let cluster = Cluster::start(&TOPICS).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut ways = ways(publisher(&cluster));
     ways.journal = Some(folder.path().join("journal"));
@@ -66,8 +89,16 @@ async fn a_run_publishes_what_its_journal_and_its_report_say() {
     assert_eq!(bought + poison + report.cancellations, 2_000);
     assert!(poison > 50 && report.by_version.len() == 3);
 
-    let records = cluster.read(topics::PURCHASES, 2_000, PATIENCE).unwrap();
+    let records = published(&cluster, &plan(2_000));
     assert_eq!(records.len(), 2_000);
+    let spoilt: u64 = (report.expected_reasons.values())
+        .flat_map(|reasons| reasons.values())
+        .sum();
+    assert_eq!(spoilt, poison);
+    assert!(
+        report.expected_reasons.len() >= 4,
+        "on the topics of groups too"
+    );
     let mut outcomes = HashMap::new();
     let mut intents = HashSet::new();
     for line in journal::read(&path).unwrap() {
@@ -95,12 +126,11 @@ async fn a_run_publishes_what_its_journal_and_its_report_say() {
 async fn the_same_seed_publishes_the_same_bytes() {
     let mut runs = Vec::new();
     for _ in 0..2 {
-        let cluster = Cluster::start(&[topics::PURCHASES]).unwrap();
+        let cluster = Cluster::start(&TOPICS).unwrap();
         run(&plan(500), ways(publisher(&cluster)), pending())
             .await
             .unwrap();
-        let records = cluster.read(topics::PURCHASES, 500, PATIENCE).unwrap();
-        runs.push(sorted_payloads(records));
+        runs.push(sorted_payloads(published(&cluster, &plan(500))));
     }
     assert_eq!(runs[0].len(), 500);
     assert_eq!(runs[0], runs[1]);
@@ -120,7 +150,7 @@ impl ReadModel for Nothing {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_goes_through_the_storefront_under_the_same_ids() {
-    let cluster = Cluster::start(&[topics::PURCHASES]).unwrap();
+    let cluster = Cluster::start(&TOPICS).unwrap();
     let publisher = publisher(&cluster);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut ways = ways(Arc::clone(&publisher));
@@ -144,14 +174,14 @@ async fn a_share_goes_through_the_storefront_under_the_same_ids() {
     let accepted = report.outcomes["accepted"];
     assert!((200..400).contains(&accepted), "{report:?}");
     assert_eq!(accepted + report.outcomes["stored"], 600);
-    let records = cluster.read(topics::PURCHASES, 600, PATIENCE).unwrap();
+    let records = published(&cluster, &plan);
     assert_eq!(records.len(), 600);
     let keys: HashSet<&[u8]> = records
         .iter()
         .filter_map(|record| record.key.as_deref())
         .collect();
-    for action in simulator::shop::Shop::new(&plan) {
-        if let simulator::action::Deed::Buy { purchase, .. } = action.deed {
+    for action in Shop::new(&plan) {
+        if let Deed::Buy { purchase, .. } = action.deed {
             assert!(keys.contains(purchase.purchase_id.as_bytes()));
         }
     }

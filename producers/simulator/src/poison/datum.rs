@@ -54,6 +54,15 @@ impl Datum {
         }
     }
 
+    /// One piece at this price and without tax, and everything that adds up says so.
+    pub(super) fn cost(&mut self, minor: i64) {
+        self.line[2] = varint(1);
+        self.line[3] = varint(minor);
+        self.line[4] = varint(0);
+        self.tender_amount = varint(minor);
+        self.totals = [varint(minor), varint(0), varint(0), varint(minor)];
+    }
+
     pub(super) fn bytes(self) -> Vec<u8> {
         let lines_head = match self.copies {
             1 => self.lines_head,

@@ -4,6 +4,7 @@
 //! The bytes are written by hand: the encoder, rightly, does not make them.
 
 mod datum;
+mod facts;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use schemas::{Encoder, Purchase};
 
 use datum::Datum;
-use table::TABLE;
+use table::Row;
 
 static ENCODER: LazyLock<Encoder> = LazyLock::new(Encoder::new);
 
@@ -38,13 +39,16 @@ impl Poison {
     /// How many kinds there are.
     #[must_use]
     pub fn kinds() -> usize {
-        TABLE.len()
+        kinds().count()
     }
 
     /// The kind of that number, made out of a purchase of version 3.
     #[must_use]
     pub fn of(which: usize, base: &Purchase, random: &mut impl Rng) -> Self {
-        let (kind, reason, spoil) = TABLE[which % TABLE.len()];
+        let mut rows = kinds().cycle();
+        let (kind, reason, spoil) = rows
+            .nth(which % Self::kinds())
+            .expect("the tables have rows");
         let encoded = ENCODER
             .encode_purchase(base, 3)
             .expect("simulated purchases are valid");
@@ -62,6 +66,11 @@ impl Poison {
     }
 }
 
+/// What can be wrong: with purchases, and with facts.
+fn kinds() -> impl Iterator<Item = &'static Row> + Clone {
+    table::TABLE.iter().chain(facts::TABLE)
+}
+
 /// A good record on its way to being spoilt.
 pub(super) struct Draft {
     record: Record,
@@ -77,6 +86,12 @@ impl Draft {
     fn header(&mut self, name: &str, value: &[u8]) {
         self.record.headers.retain(|(known, _)| known != name);
         (self.record.headers).push((name.to_owned(), Some(value.to_vec())));
+    }
+
+    /// Ends somewhere before its end, and not before its frame begins.
+    fn cut_short(&mut self) {
+        let cut = 2 + self.chance as usize % (self.payload().len() - 2);
+        self.payload().truncate(cut);
     }
 
     /// Names the schema by an id of a registry, as Confluent's clients do.

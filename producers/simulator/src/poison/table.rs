@@ -16,6 +16,9 @@ pub(super) const TABLE: &[Row] = &[
     ("foreign_key", "key_mismatch", |draft| {
         draft.record.key = Some(b"5f0c7a5e-0000-5c55-9a41-63f2d5f077c1".to_vec());
     }),
+    ("key_that_is_no_text", "key_mismatch", |draft| {
+        draft.record.key = Some(vec![0xff, 0xfe]);
+    }),
     ("json", "bad_magic", |draft| {
         *draft.payload() = br#"{"Type":"PurchasedItemOnWebsite","ItemId":2341083}"#.to_vec();
     }),
@@ -31,9 +34,10 @@ pub(super) const TABLE: &[Row] = &[
     ("schema_of_another_topic", "wrong_topic", |draft| {
         draft.record.payload = Some(stock_payload());
     }),
-    ("truncated", "truncated", |draft| {
-        let cut = 2 + draft.chance as usize % (draft.payload().len() - 2);
-        draft.payload().truncate(cut);
+    ("truncated", "truncated", Draft::cut_short),
+    ("written_under_an_older_name", "trailing_bytes", |draft| {
+        let older = schemas::released::by_name("Purchase", 2).expect("it is released");
+        draft.payload()[2..FRAME_BYTES].copy_from_slice(&older.fingerprint);
     }),
     ("trailing_bytes", "trailing_bytes", |draft| {
         draft.payload().push(0)
@@ -45,6 +49,9 @@ pub(super) const TABLE: &[Row] = &[
     ("array_of_2_to_the_62", "too_many_items", |draft| {
         draft.datum(|datum| datum.lines_head = varint(1 << 62));
     }),
+    ("array_of_2_to_the_29", "too_many_items", |draft| {
+        draft.datum(|datum| datum.lines_head = varint(1 << 29));
+    }),
     ("array_of_minus_2_to_the_63", "too_many_items", |draft| {
         draft.datum(|datum| datum.lines_head = [varint(i64::MIN), varint(0)].concat());
     }),
@@ -53,6 +60,9 @@ pub(super) const TABLE: &[Row] = &[
     }),
     ("string_of_2_gib", "truncated", |draft| {
         draft.datum(|datum| datum.customer_id = varint(1 << 31));
+    }),
+    ("string_of_512_mib", "truncated", |draft| {
+        draft.datum(|datum| datum.customer_id = varint((512 << 20) - 1));
     }),
     ("string_of_negative_length", "undecodable", |draft| {
         draft.datum(|datum| datum.customer_id = varint(-5));
@@ -72,6 +82,12 @@ pub(super) const TABLE: &[Row] = &[
     ("not_utf8", "invalid_utf8", |draft| {
         draft.datum(|datum| datum.customer_id = [varint(2), vec![0xc3, 0x28]].concat());
     }),
+    ("overlong_utf8", "invalid_utf8", |draft| {
+        draft.datum(|datum| datum.customer_id = [varint(2), vec![0xc0, 0x80]].concat());
+    }),
+    ("half_a_pair_in_utf8", "invalid_utf8", |draft| {
+        draft.datum(|datum| datum.customer_id = [varint(3), vec![0xed, 0xa0, 0x80]].concat());
+    }),
     ("line_break_in_an_id", "invalid_customer_id", |draft| {
         draft.datum(|datum| datum.customer_id = text("eve\nlevel=error forged=true"));
     }),
@@ -80,6 +96,22 @@ pub(super) const TABLE: &[Row] = &[
     }),
     ("nul_in_an_id", "invalid_customer_id", |draft| {
         draft.datum(|datum| datum.customer_id = text("eve\0"));
+    }),
+    ("byte_order_mark_in_an_id", "invalid_customer_id", |draft| {
+        draft.datum(|datum| datum.customer_id = text("\u{feff}eve"));
+    }),
+    (
+        "turned_direction_in_an_id",
+        "invalid_customer_id",
+        |draft| {
+            draft.datum(|datum| datum.customer_id = text("\u{202e}eve"));
+        },
+    ),
+    ("id_of_129_characters", "invalid_customer_id", |draft| {
+        draft.datum(|datum| datum.customer_id = text(&"e".repeat(129)));
+    }),
+    ("currency_in_small_letters", "invalid_currency", |draft| {
+        draft.datum(|datum| datum.currency = text("usd"));
     }),
     ("defaulted_currency", "invalid_currency", |draft| {
         draft.datum(|datum| datum.currency = text("XXX"));
@@ -93,20 +125,39 @@ pub(super) const TABLE: &[Row] = &[
     ("quantity_of_2_to_the_31", "undecodable", |draft| {
         draft.datum(|datum| datum.line[2] = varint(1 << 31));
     }),
+    ("quantity_above_the_limit", "invalid_quantity", |draft| {
+        draft.datum(|datum| datum.line[2] = varint(10_001));
+    }),
     ("price_of_minus_2_to_the_63", "invalid_amount", |draft| {
         draft.datum(|datum| datum.line[3] = varint(i64::MIN));
     }),
     ("negative_price", "invalid_amount", |draft| {
         draft.datum(|datum| datum.line[3] = varint(-100));
     }),
+    ("total_above_every_card", "card_amount_too_large", |draft| {
+        draft.datum(|datum| datum.cost(100_000_000));
+    }),
+    ("total_that_overflows", "invalid_amount", |draft| {
+        draft.datum(|datum| datum.cost(i64::MAX));
+    }),
     ("tenders_that_do_not_add_up", "total_mismatch", |draft| {
         draft.datum(|datum| datum.tender_amount = varint(1));
+    }),
+    ("tender_of_nothing", "invalid_amount", |draft| {
+        draft.datum(|datum| datum.tender_amount = varint(0));
     }),
     ("totals_that_do_not_add_up", "total_mismatch", |draft| {
         draft.datum(|datum| datum.totals[3] = varint(7));
     }),
     ("time_zero", "invalid_time", |draft| {
         draft.datum(|datum| datum.occurred_at = varint(0));
+    }),
+    ("before_1970", "invalid_time", |draft| {
+        draft.datum(|datum| datum.occurred_at = varint(-1));
+    }),
+    ("ten_years_ahead", "invalid_time", |draft| {
+        let ahead = draft.base.occurred_at + 10 * 365 * 24 * 60 * 60 * 1_000_000;
+        draft.datum(|datum| datum.occurred_at = varint(ahead));
     }),
     ("the_year_9999", "invalid_time", |draft| {
         draft.datum(|datum| datum.occurred_at = varint(253_402_300_799_000_000));
@@ -122,6 +173,9 @@ pub(super) const TABLE: &[Row] = &[
     }),
     ("type_that_is_another", "header_mismatch", |draft| {
         draft.header("ce_type", b"shop.PaymentCaptured");
+    }),
+    ("type_that_nobody_knows", "header_mismatch", |draft| {
+        draft.header("ce_type", b"shop.PurchaseForgotten");
     }),
     ("id_that_is_no_text", "header_mismatch", |draft| {
         draft.header("ce_id", &[0xff, 0xfe, 0x00]);

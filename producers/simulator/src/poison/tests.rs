@@ -1,5 +1,7 @@
 //! Each kind was good before, and is refused for its own reason.
 
+use std::collections::HashSet;
+
 use schemas::{Decoder, RawRecord, Refused};
 
 use super::*;
@@ -7,8 +9,10 @@ use crate::action::Deed;
 use crate::plan::Plan;
 use crate::shop::Shop;
 
+const START: i64 = 1_700_000_000_000_000;
+
 fn a_purchase() -> Purchase {
-    let mut plan = Plan::quiet(1, 1_700_000_000_000_000);
+    let mut plan = Plan::quiet(1, START);
     plan.mix.v1 = 0;
     plan.mix.v2 = 0;
     match Shop::new(&plan).next().unwrap().deed {
@@ -26,7 +30,7 @@ fn read(record: &Record) -> Result<schemas::Decoded, Refused> {
         key: record.key.as_deref(),
         payload: record.payload.as_deref(),
         headers: &headers,
-        timestamp_micros: 0,
+        timestamp_micros: START,
     })
 }
 
@@ -41,6 +45,19 @@ fn what_is_spoilt_was_good_before() {
     read(&draft.record).unwrap();
     draft.datum(|_| {});
     read(&draft.record).unwrap();
+}
+
+#[test]
+fn there_is_poison_for_every_topic_and_no_kind_is_another() {
+    let base = a_purchase();
+    let mut random = StdRng::seed_from_u64(1);
+    let all: Vec<Poison> = (0..Poison::kinds())
+        .map(|which| Poison::of(which, &base, &mut random))
+        .collect();
+    let names: HashSet<&str> = all.iter().map(|one| one.kind).collect();
+    assert_eq!(names.len(), all.len());
+    let topics: HashSet<&str> = all.iter().map(|one| one.record.topic.as_str()).collect();
+    assert_eq!(topics.len(), 5, "{topics:?}");
 }
 
 #[test]
