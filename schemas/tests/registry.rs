@@ -7,54 +7,16 @@ use std::sync::Arc;
 use schemas::decode::SchemaSource;
 use schemas::registry::{Config, TEXT_BYTES_MAX};
 use schemas::wire::framing::{SCHEMA_ID_HEADER, SchemaName, WireForm};
-use schemas::{
-    Decoded, Decoder, Encoded, Encoder, RawRecord, Refused, Registry, RegistryError, released,
-    versions,
-};
+use schemas::{Encoded, Encoder, Refused, Registry, RegistryError, released};
 use serde_json::json;
 
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod cases;
 mod fake_registry;
+mod reading;
 
 use fake_registry::FakeRegistry;
-
-fn schema(text: &str) -> String {
-    json!({ "schema": text }).to_string()
-}
-
-fn decode(source: &Arc<Registry>, encoded: &Encoded) -> Result<Decoded, Refused> {
-    let record = RawRecord {
-        topic: encoded.topic,
-        key: Some(&encoded.key),
-        payload: Some(&encoded.payload),
-        headers: &encoded.headers,
-        timestamp_micros: cases::AT,
-    };
-    let source: Arc<dyn SchemaSource> = source.clone();
-    Decoder::new(versions::NEWEST)
-        .with_source(source)
-        .decode(&record)
-}
-
-fn as_prefix(encoded: &Encoded, id: u32) -> Encoded {
-    let payload = [&[0][..], &id.to_be_bytes(), &encoded.payload[10..]].concat();
-    Encoded {
-        payload,
-        ..encoded.clone()
-    }
-}
-
-fn reason(result: Result<Decoded, Refused>) -> &'static str {
-    match result {
-        Err(Refused::Poison { reason, .. }) => reason,
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
-fn open(fake: &FakeRegistry) -> Arc<Registry> {
-    Arc::new(Registry::open(&fake.config(), None).unwrap())
-}
+use reading::{as_prefix, decode, open, reason, schema};
 
 #[test]
 fn every_wire_form_of_every_event_is_read_as_the_same_event() {
@@ -355,53 +317,6 @@ fn registration_check_and_versions_speak_the_api() {
         registry.register(newest),
         Err(RegistryError::Refused(_))
     ));
-}
-
-/// Version 4: version 3 and one field more.
-fn version_4(field: &str) -> String {
-    let text = released::newest("Purchase").unwrap().text;
-    let text = text.replace("\"version\": 3", "\"version\": 4");
-    let end = text.rfind(']').unwrap();
-    format!("{},{field}{}", &text[..end], &text[end..])
-}
-
-#[test]
-fn a_newer_version_is_read_where_it_says_nothing_new_and_parked_where_it_does() {
-    let fake = FakeRegistry::start();
-    let field = r#"{"name":"discount_minor","type":"long","default":0}"#;
-    fake.answers("GET /schemas/ids/4", 200, schema(&version_4(field)));
-    let source = open(&fake);
-    let encoded = Encoder::new().encode_purchase(&cases::basket(), 3).unwrap();
-    let later = |discount: u8, headers: Vec<(String, Vec<u8>)>| {
-        let mut record = as_prefix(&encoded, 4);
-        record.payload.push(discount);
-        Encoded { headers, ..record }
-    };
-    let min_reader = |version: &str| vec![("ce_minreader".to_owned(), version.into())];
-
-    let says_nothing_new = decode(&source, &later(0, vec![])).unwrap();
-    assert_eq!(says_nothing_new.written.version, 4);
-    assert_eq!(
-        says_nothing_new.event,
-        schemas::Event::Purchase(cases::basket())
-    );
-    assert_eq!(
-        decode(&source, &later(2, vec![])),
-        Err(Refused::NeedsReader(4))
-    );
-    // The producer knows what the new field means, and vouches for older readers.
-    assert!(decode(&source, &later(2, min_reader("3"))).is_ok());
-    assert_eq!(
-        decode(&source, &later(0, min_reader("4"))),
-        Err(Refused::NeedsReader(4))
-    );
-
-    let mut cut = later(0, vec![]);
-    cut.payload.pop();
-    assert_eq!(reason(decode(&source, &cut)), "truncated");
-    let mut more = later(0, vec![]);
-    more.payload.push(0);
-    assert_eq!(reason(decode(&source, &more)), "trailing_bytes");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-pub use limits::{DEPTH_MAX, FIELDS_MAX, TEXT_BYTES_MAX};
+pub use limits::{DEPTH_MAX, FIELDS_MAX, TEXT_BYTES_MAX, TYPES_MAX};
 pub use subjects::{Compatibility, Ids};
 
 use cache::Cache;

@@ -5,7 +5,7 @@
 //! what this build knows of it is written as its own newest version. A field that this build does
 //! not know must say nothing, which is to hold its default; otherwise a newer reader is needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -15,7 +15,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 
 use crate::Refused;
 use crate::released::{self, Released};
-use crate::wire::scan;
+use crate::wire::scan::{self, Names, followed};
 
 /// A newer version of a record that this build knows.
 #[derive(Debug)]
@@ -104,60 +104,85 @@ impl Newer {
             return Err(undecodable("written again it is not the same"));
         }
         let needs_newer = || Refused::NeedsReader(self.version);
-        let known = narrow(value, &self.schema, self.known.schema, is_vouched_for)
-            .ok_or_else(needs_newer)?;
+        let narrowing = Narrowing {
+            from: &names,
+            to: self.known.names(),
+            is_vouched_for,
+        };
+        let known = narrowing.value(value, &self.schema, self.known.schema);
+        let known = known.ok_or_else(needs_newer)?;
         let writer = GenericDatumWriter::builder(self.known.schema).build();
         let bytes = writer.and_then(|writer| writer.write_value_to_vec(known));
         bytes.map_err(|_| needs_newer())
     }
 }
 
-/// What a known schema can say of a value; none when it cannot say it.
-fn narrow(value: Value, from: &Schema, to: &Schema, is_vouched_for: bool) -> Option<Value> {
-    match (value, from, to) {
-        (Value::Record(fields), Schema::Record(from), Schema::Record(to)) => {
-            narrow_record(fields, from, to, is_vouched_for)
-        }
-        (Value::Array(items), Schema::Array(from), Schema::Array(to)) => {
-            let items = items.into_iter();
-            let items = items.map(|item| narrow(item, &from.items, &to.items, is_vouched_for));
-            items.collect::<Option<Vec<_>>>().map(Value::Array)
-        }
-        (Value::Enum(_, symbol), Schema::Enum(_), Schema::Enum(to)) => {
-            let index = to.symbols.iter().position(|known| *known == symbol)?;
-            Some(Value::Enum(u32::try_from(index).ok()?, symbol))
-        }
-        (Value::Union(branch, value), Schema::Union(from), Schema::Union(to)) => {
-            let index = usize::try_from(branch).ok()?;
-            let (from, to) = (from.variants().get(index)?, to.variants().get(index)?);
-            let value = narrow(*value, from, to, is_vouched_for)?;
-            Some(Value::Union(branch, Box::new(value)))
-        }
-        (value, from, to) if from == to => Some(value),
-        _ => None,
-    }
+/// From a newer schema's values to what a known schema can say; none when it cannot say it.
+///
+/// A type that is used a second time stands there by name, in one schema and perhaps not in the
+/// other; what is compared is always what the name stands for, never the name.
+struct Narrowing<'a> {
+    from: &'a Names<'a>,
+    to: &'a Names<'a>,
+    is_vouched_for: bool,
 }
 
-fn narrow_record(
-    fields: Vec<(String, Value)>,
-    from: &RecordSchema,
-    to: &RecordSchema,
-    is_vouched_for: bool,
-) -> Option<Value> {
-    let mut by_name: BTreeMap<String, Value> = fields.into_iter().collect();
-    let mut known = Vec::with_capacity(to.fields.len());
-    for field in &to.fields {
-        let written = &from.fields[*from.lookup.get(&field.name)?];
-        let value = by_name.remove(&field.name)?;
-        let value = narrow(value, &written.schema, &field.schema, is_vouched_for)?;
-        known.push((field.name.clone(), value));
+impl<'a> Narrowing<'a> {
+    fn value(&self, value: Value, from: &'a Schema, to: &'a Schema) -> Option<Value> {
+        let (from, to) = (followed(from, self.from), followed(to, self.to));
+        match (value, from, to) {
+            (Value::Record(fields), Schema::Record(from), Schema::Record(to)) => {
+                self.record(fields, from, to)
+            }
+            (Value::Array(items), Schema::Array(from), Schema::Array(to)) => {
+                let items = items.into_iter();
+                let items = items.map(|item| self.value(item, &from.items, &to.items));
+                items.collect::<Option<Vec<_>>>().map(Value::Array)
+            }
+            (Value::Map(entries), Schema::Map(from), Schema::Map(to)) => {
+                let entries = entries.into_iter().map(|(key, value)| {
+                    let value = self.value(value, &from.types, &to.types)?;
+                    Some((key, value))
+                });
+                entries.collect::<Option<HashMap<_, _>>>().map(Value::Map)
+            }
+            (Value::Enum(_, symbol), Schema::Enum(_), Schema::Enum(to)) => {
+                let index = to.symbols.iter().position(|known| *known == symbol)?;
+                Some(Value::Enum(u32::try_from(index).ok()?, symbol))
+            }
+            (Value::Union(branch, value), Schema::Union(from), Schema::Union(to)) => {
+                let index = usize::try_from(branch).ok()?;
+                let (from, to) = (from.variants().get(index)?, to.variants().get(index)?);
+                let value = self.value(*value, from, to)?;
+                Some(Value::Union(branch, Box::new(value)))
+            }
+            // What is left has no types inside it.
+            (value, from, to) if from == to => Some(value),
+            _ => None,
+        }
     }
-    let says_nothing = |(name, value): (&String, &Value)| {
-        from.lookup
-            .get(name)
-            .is_some_and(|index| is_default(&from.fields[*index], value))
-    };
-    (is_vouched_for || by_name.iter().all(says_nothing)).then_some(Value::Record(known))
+
+    fn record(
+        &self,
+        fields: Vec<(String, Value)>,
+        from: &'a RecordSchema,
+        to: &'a RecordSchema,
+    ) -> Option<Value> {
+        let mut by_name: BTreeMap<String, Value> = fields.into_iter().collect();
+        let mut known = Vec::with_capacity(to.fields.len());
+        for field in &to.fields {
+            let written = &from.fields[*from.lookup.get(&field.name)?];
+            let value = by_name.remove(&field.name)?;
+            let value = self.value(value, &written.schema, &field.schema)?;
+            known.push((field.name.clone(), value));
+        }
+        let says_nothing = |(name, value): (&String, &Value)| {
+            from.lookup
+                .get(name)
+                .is_some_and(|index| is_default(&from.fields[*index], value))
+        };
+        (self.is_vouched_for || by_name.iter().all(says_nothing)).then_some(Value::Record(known))
+    }
 }
 
 /// Whether a field holds its default. Only plain defaults are compared; any other says something.

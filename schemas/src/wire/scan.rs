@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use apache_avro::Schema;
-use apache_avro::schema::{Name, UuidSchema};
+use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, UuidSchema};
 
 /// More items than this in one array or map is refused. Far above what validation allows, so
 /// that a large basket is refused as a large basket; far below what could hurt.
@@ -30,6 +30,15 @@ pub struct Fault {
 /// The named types of a schema, so that references in it can be followed.
 pub type Names<'s> = HashMap<&'s Name, &'s Schema>;
 
+/// What a schema stands for: itself, or the type that it refers to by name.
+#[must_use]
+pub fn followed<'s>(schema: &'s Schema, names: &Names<'s>) -> &'s Schema {
+    match schema {
+        Schema::Ref { name } => names.get(name).copied().unwrap_or(schema),
+        _ => schema,
+    }
+}
+
 /// Collects the named types that a schema defines.
 #[must_use]
 pub fn names(schema: &Schema) -> Names<'_> {
@@ -49,7 +58,13 @@ fn collect<'s>(schema: &'s Schema, found: &mut Names<'s>) {
         Schema::Enum(symbols) => {
             found.insert(&symbols.name, schema);
         }
-        Schema::Fixed(fixed) | Schema::Duration(fixed) => {
+        Schema::Fixed(fixed)
+        | Schema::Duration(fixed)
+        | Schema::Uuid(UuidSchema::Fixed(fixed))
+        | Schema::Decimal(DecimalSchema {
+            inner: InnerDecimalSchema::Fixed(fixed),
+            ..
+        }) => {
             found.insert(&fixed.name, schema);
         }
         Schema::Array(array) => collect(&array.items, found),
@@ -119,11 +134,18 @@ impl Walk<'_, '_> {
             Schema::String | Schema::Uuid(UuidSchema::String) => self.text(),
             Schema::Bytes
             | Schema::BigDecimal
-            | Schema::Decimal(_)
+            | Schema::Decimal(DecimalSchema {
+                inner: InnerDecimalSchema::Bytes,
+                ..
+            })
             | Schema::Uuid(UuidSchema::Bytes) => self.bytes().map(|_| ()),
             Schema::Fixed(fixed)
             | Schema::Duration(fixed)
-            | Schema::Uuid(UuidSchema::Fixed(fixed)) => self.skip(fixed.size),
+            | Schema::Uuid(UuidSchema::Fixed(fixed))
+            | Schema::Decimal(DecimalSchema {
+                inner: InnerDecimalSchema::Fixed(fixed),
+                ..
+            }) => self.skip(fixed.size),
             Schema::Enum(symbols) => self
                 .index(symbols.symbols.len(), "an enum symbol")
                 .map(|_| ()),
