@@ -28,13 +28,13 @@ pub(crate) async fn run<G: Group, W: Worker>(
 ) -> anyhow::Result<End> {
     let stop = shutdown::on_signals()?;
     let store = open_store(config, G::NAME)?;
+    let registry = Registry::new();
     let codec = tokio::select! {
-        codec = open_codec(config) => codec?,
+        codec = open_codec(config, &registry) => codec?,
         () = stop.cancelled() => return Ok(End::Done),
     };
     let member = member_config(config, G::NAME);
     tracing::info!(group = G::NAME, member = member.member, "starting");
-    let registry = Registry::new();
     let service = Service::new(group(codec), worker, Arc::clone(&store), member)
         .with_registry(registry.clone());
     let router = probes::router(service.status(), registry, service.resumed());

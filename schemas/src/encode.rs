@@ -4,7 +4,7 @@
 //! version only when that version can say all of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::decode::MIN_READER_HEADER;
 use crate::domain::{Event, Fact, Purchase};
@@ -53,9 +53,19 @@ pub enum EncodeError {
 }
 
 /// Writes records; cheap to clone.
-#[derive(Debug, Clone, Default)]
+///
+/// Clones share what they know of a registry: what one learns, all write by.
+#[derive(Debug, Clone)]
 pub struct Encoder {
-    ids: Arc<BTreeMap<(&'static str, u32), u32>>,
+    /// By (record name, version), for every released schema. An id is for ever, so it is set once,
+    /// and reading it costs no lock.
+    ids: Arc<BTreeMap<(&'static str, u32), OnceLock<u32>>>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Encoder {
@@ -63,15 +73,36 @@ impl Encoder {
     #[must_use]
     pub fn new() -> Self {
         crate::init();
-        Self::default()
+        let unnamed = |schema: &Released| ((schema.name, schema.version), OnceLock::new());
+        Self {
+            ids: Arc::new(released::all().iter().map(unnamed).collect()),
+        }
     }
 
     /// An encoder that names schemas by a registry's ids (prefix), given for (record name,
     /// version). A schema without an id is named by its fingerprint: every reader takes both.
     #[must_use]
     pub fn with_ids(ids: BTreeMap<(&'static str, u32), u32>) -> Self {
-        crate::init();
-        Self { ids: Arc::new(ids) }
+        let encoder = Self::new();
+        encoder.learn(&ids);
+        encoder
+    }
+
+    /// Names these schemas by a registry's ids from the next record on, in all clones. A schema
+    /// keeps the first id that it is given.
+    pub fn learn(&self, ids: &BTreeMap<(&'static str, u32), u32>) {
+        for (schema, id) in ids {
+            if let Some(known) = self.ids.get(schema) {
+                known.get_or_init(|| *id);
+            }
+        }
+    }
+
+    /// The schemas that records name by fingerprint.
+    #[must_use]
+    pub fn without_id(&self) -> Vec<&'static Released> {
+        let all = released::all().iter();
+        all.filter(|schema| self.id(schema).is_none()).collect()
     }
 
     /// Encodes a purchase at a version.
@@ -90,7 +121,7 @@ impl Encoder {
         if lowest > version {
             return Err(EncodeError::DoesNotFit { version, lowest });
         }
-        let mut payload = self.frame(schema);
+        let (named_by, mut payload) = self.frame(schema);
         let appended = match version {
             1 => schema.append(&mut payload, &PurchaseV1::of(purchase)),
             2 => schema.append(&mut payload, &PurchaseV2::of(purchase)),
@@ -106,7 +137,7 @@ impl Encoder {
             occurred_at: purchase.occurred_at,
             causation_id: None,
         };
-        Ok(self.encoded(schema, &event, payload, min_reader))
+        Ok(encoded((named_by, schema), &event, payload, min_reader))
     }
 
     /// Encodes any event; a purchase at the newest version.
@@ -123,10 +154,10 @@ impl Encoder {
             Event::CancellationRequested(request) => {
                 validate::event(event, Times::of_this_century()).map_err(EncodeError::Invalid)?;
                 let schema = newest("PurchaseCancellationRequested");
-                let mut payload = self.frame(schema);
+                let (named_by, mut payload) = self.frame(schema);
                 append(schema, &mut payload, request);
                 let parts = EventRef::of(event, topics::PURCHASES);
-                Ok(self.encoded(schema, &parts, payload, 1))
+                Ok(encoded((named_by, schema), &parts, payload, 1))
             }
         }
     }
@@ -136,7 +167,7 @@ impl Encoder {
     #[must_use]
     pub fn encode_fact(&self, fact: &Fact) -> Encoded {
         let schema = newest(fact.kind());
-        let mut payload = self.frame(schema);
+        let (named_by, mut payload) = self.frame(schema);
         append_fact(schema, &mut payload, fact);
         let event = EventRef {
             kind: fact.kind(),
@@ -146,61 +177,73 @@ impl Encoder {
             occurred_at: fact.occurred_at(),
             causation_id: fact.causation_id(),
         };
-        self.encoded(schema, &event, payload, 1)
+        encoded((named_by, schema), &event, payload, 1)
     }
 
     fn id(&self, schema: &Released) -> Option<u32> {
-        self.ids.get(&(schema.name, schema.version)).copied()
+        self.ids.get(&(schema.name, schema.version))?.get().copied()
     }
 
-    fn frame(&self, schema: &Released) -> Vec<u8> {
+    /// The beginning of a payload, and how it names its schema: asked once per record, because the id
+    /// may be learnt at any moment.
+    fn frame(&self, schema: &Released) -> (NamedBy, Vec<u8>) {
         let mut payload = Vec::with_capacity(256);
         match self.id(schema) {
-            Some(id) => framing::write_prefix(&mut payload, id),
-            None => framing::write_single_object(&mut payload, schema.fingerprint),
+            Some(id) => {
+                framing::write_prefix(&mut payload, id);
+                (NamedBy::Id, payload)
+            }
+            None => {
+                framing::write_single_object(&mut payload, schema.fingerprint);
+                (NamedBy::Fingerprint, payload)
+            }
         }
-        payload
     }
+}
 
-    fn encoded(
-        &self,
-        schema: &Released,
-        event: &EventRef<'_>,
-        payload: Vec<u8>,
-        min_reader: u32,
-    ) -> Encoded {
-        // The payload is framed, so bare `application/avro` would not be true.
-        let content_type = match self.id(schema) {
-            Some(_) => "application/avro; encoding=confluent",
-            None => "application/avro; encoding=single-object",
-        };
-        let mut headers = Vec::with_capacity(10);
-        let mut push =
-            |name: &str, value: String| headers.push((name.to_owned(), value.into_bytes()));
-        push("ce_specversion", "1.0".to_owned());
-        push("ce_id", event.event_id.to_owned());
-        push("ce_type", format!("shop.{}", event.kind));
-        push("ce_source", source(event.topic).to_owned());
-        push("ce_subject", event.key.to_owned());
-        if let Ok(time) = jiff::Timestamp::from_microsecond(event.occurred_at) {
-            push("ce_time", time.to_string());
-        }
-        if let Some(causation_id) = event.causation_id {
-            push("ce_causationid", causation_id.to_owned());
-        }
-        push(
-            SCHEMA_HEADER,
-            headers::schema_urn(schema.name, schema.version),
-        );
-        push(MIN_READER_HEADER, min_reader.to_string());
-        push("content-type", content_type.to_owned());
-        Encoded {
-            topic: event.topic,
-            key: event.key.as_bytes().to_vec(),
-            payload,
-            headers,
-            event_id: event.event_id.to_owned(),
-        }
+/// How a record names its schema.
+#[derive(Clone, Copy)]
+enum NamedBy {
+    Id,
+    Fingerprint,
+}
+
+fn encoded(
+    (named_by, schema): (NamedBy, &Released),
+    event: &EventRef<'_>,
+    payload: Vec<u8>,
+    min_reader: u32,
+) -> Encoded {
+    // The payload is framed, so bare `application/avro` would not be true.
+    let content_type = match named_by {
+        NamedBy::Id => "application/avro; encoding=confluent",
+        NamedBy::Fingerprint => "application/avro; encoding=single-object",
+    };
+    let mut headers = Vec::with_capacity(10);
+    let mut push = |name: &str, value: String| headers.push((name.to_owned(), value.into_bytes()));
+    push("ce_specversion", "1.0".to_owned());
+    push("ce_id", event.event_id.to_owned());
+    push("ce_type", format!("shop.{}", event.kind));
+    push("ce_source", source(event.topic).to_owned());
+    push("ce_subject", event.key.to_owned());
+    if let Ok(time) = jiff::Timestamp::from_microsecond(event.occurred_at) {
+        push("ce_time", time.to_string());
+    }
+    if let Some(causation_id) = event.causation_id {
+        push("ce_causationid", causation_id.to_owned());
+    }
+    push(
+        SCHEMA_HEADER,
+        headers::schema_urn(schema.name, schema.version),
+    );
+    push(MIN_READER_HEADER, min_reader.to_string());
+    push("content-type", content_type.to_owned());
+    Encoded {
+        topic: event.topic,
+        key: event.key.as_bytes().to_vec(),
+        payload,
+        headers,
+        event_id: event.event_id.to_owned(),
     }
 }
 

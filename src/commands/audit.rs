@@ -8,6 +8,7 @@ use std::{
 
 use auditor::{Inputs, Progress, Report, Stores};
 use clap::Args;
+use prometheus::Registry;
 
 use crate::{
     config::Config,
@@ -70,7 +71,7 @@ async fn inputs(config: &Config, asked: &Arguments) -> anyhow::Result<Inputs> {
         analytics: open(GroupName::Analytics)?,
         timeline: open(GroupName::Timeline)?,
     };
-    let codec = open_codec(config).await?;
+    let codec = open_codec(config, &Registry::new()).await?;
     let of_members = member_config(config, GroupName::Payment.as_str());
     Ok(Inputs {
         bootstrap_servers: of_members.bootstrap_servers,

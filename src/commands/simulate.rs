@@ -95,7 +95,7 @@ pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<
         allowed = ask_for_versions(&config, plan.mix) => allowed?,
         () = stop.cancelled() => return Ok(End::Done),
     }
-    let codec = open_codec(&config).await?;
+    let codec = open_codec(&config, &Registry::new()).await?;
     let publishing = publisher_config(&config, "counterflow-simulate");
     let publisher = Arc::new(open_publisher(&publishing, &Registry::new())?);
     let ways = Ways {

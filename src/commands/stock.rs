@@ -187,7 +187,7 @@ fn counts(items: Vec<Item>, id: &str, reason: &str, now: i64) -> Vec<Movement> {
 }
 
 async fn publish(config: &Config, movements: Vec<Movement>) -> anyhow::Result<Vec<Published>> {
-    let codec = open_codec(config).await?;
+    let codec = open_codec(config, &Registry::new()).await?;
     let settings = publisher_config(config, "counterflow-stock");
     let publisher = open_publisher(&settings, &Registry::new())?;
     let bar = progress::bar(movements.len() as u64, "publishing");

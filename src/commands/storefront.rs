@@ -54,8 +54,9 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<End> {
         public: admin::bind("http.listen", config.http.listen).await?,
         admin: Some(admin::bind("admin.listen", config.admin.listen).await?),
     };
+    let registry = Registry::new();
     let codec = tokio::select! {
-        codec = open_codec(&config) => codec?,
+        codec = open_codec(&config, &registry) => codec?,
         () = stop.cancelled() => return Ok(End::Done),
     };
     let write_version = Arc::new(write_version(&config));
@@ -64,7 +65,6 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<End> {
         () = first_answer(&write_version, &groups) => {}
         () = stop.cancelled() => return Ok(End::Done),
     }
-    let registry = Registry::new();
     let publishing = spooled_publisher_config(&config, "counterflow-storefront");
     let publisher = Arc::new(open_publisher(&publishing, &registry)?);
     let shop = Storefront {

@@ -5,6 +5,7 @@ mod codec;
 mod member_config;
 mod publisher;
 mod read_model;
+mod schema_ids;
 mod store;
 mod versions;
 mod workers;

@@ -3,12 +3,16 @@
 //! For deployment and start-up, never inside decoding.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{Registry, RegistryError};
 use crate::released::{self, Released};
 use crate::wire::framing::SchemaName;
+
+/// How long a registry that answers nothing is asked for one schema after the other.
+const ASKING_MAX: Duration = Duration::from_secs(5);
 
 /// What the registry calls our schemas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,15 +33,37 @@ pub struct Compatibility {
 }
 
 impl Registry {
-    /// The ids of all released schemas: from the registry, or from the folder while it is away.
-    /// What has no id is listed, and is written by fingerprint meanwhile, which every reader takes.
+    /// The ids of all released schemas: as [`ids_of`](Self::ids_of).
     ///
     /// # Errors
     /// [`RegistryError::IdChanged`] when an id no longer means what it meant.
     pub fn ids(&self) -> Result<Ids, RegistryError> {
+        self.ids_of(released::all())
+    }
+
+    /// The ids of some released schemas: from the registry, or from the folder while it is away.
+    /// What has no id is listed, and is written by fingerprint meanwhile, which every reader takes.
+    /// A registry that is slow to say nothing is not asked for each of them: the rest comes from
+    /// the folder after a few seconds.
+    ///
+    /// # Errors
+    /// [`RegistryError::IdChanged`] when an id no longer means what it meant.
+    pub fn ids_of(
+        &self,
+        schemas: impl IntoIterator<Item = &'static Released>,
+    ) -> Result<Ids, RegistryError> {
         let mut ids = Ids::default();
-        for schema in released::all() {
-            match self.id(schema) {
+        let until = Instant::now() + ASKING_MAX;
+        let mut away = None;
+        for schema in schemas {
+            let answer = match &away {
+                Some(error) if Instant::now() >= until => Err(RegistryError::clone(error)),
+                _ => self.ask_id(schema),
+            };
+            if let Err(error @ RegistryError::Away(_)) = &answer {
+                away = Some(error.clone());
+            }
+            match self.settled(schema, answer) {
                 Ok(id) => {
                     ids.known.insert((schema.name, schema.version), id);
                 }
@@ -55,17 +81,27 @@ impl Registry {
     /// [`RegistryError::Missing`] when it is not registered, [`RegistryError::Away`] when neither
     /// the registry nor the folder says, [`RegistryError::IdChanged`].
     pub fn id(&self, schema: &'static Released) -> Result<u32, RegistryError> {
+        self.settled(schema, self.ask_id(schema))
+    }
+
+    fn ask_id(&self, schema: &Released) -> Result<u32, RegistryError> {
+        let path = format!("/subjects/{}", encoded(&schema.subject()));
+        id_in(&self.http.post(&path, &request(schema))?)
+    }
+
+    /// What an answer means beside what was said before.
+    fn settled(
+        &self,
+        schema: &'static Released,
+        answer: Result<u32, RegistryError>,
+    ) -> Result<u32, RegistryError> {
         let subject = schema.subject();
         let digest = released::text_digest(schema.text);
         let kept = self
             .cache
             .as_ref()
             .and_then(|cache| cache.id(&subject, &digest));
-        let answer = self.http.post(
-            &format!("/subjects/{}", encoded(&subject)),
-            &request(schema),
-        );
-        match (answer.and_then(|answer| id_in(&answer)), kept) {
+        match (answer, kept) {
             (Ok(id), _) => self.pinned(schema, &subject, &digest, id),
             (Err(RegistryError::Away(_) | RegistryError::Unusable(_)), Some(id)) => {
                 // Records that name it are read without asking, too.

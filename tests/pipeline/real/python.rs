@@ -9,12 +9,13 @@ use std::{
 };
 
 use harness::{
-    Broker as _,
+    Broker as _, eventually,
     kafka::Kafka,
     postgres,
     proxy::{Fault, Proxy},
     python_clients, registry,
 };
+use schemas::{Registry, decode::SchemaSource as _, wire::framing::SchemaName};
 use serde_json::Value;
 
 use crate::whole::{database::Database, members::Pipeline, quiet, shop::Counter};
@@ -54,18 +55,29 @@ fn purchases_of_python_clients_take_effect_like_ours_and_they_read_our_facts() {
     quiet::until_quiet(&pipeline, DEADLINE);
     assert_completed(&pipeline, &first);
 
-    // Started without the registry, payment names its schemas by fingerprint: for the other reader.
+    // Started while the registry is away, payment names its schemas by fingerprint, for the other
+    // reader, and by id again once the registry is back. It knows what the ids of others stand for.
     pipeline.stop(payment);
     proxy.set(Fault::Reset);
+    let known = pipeline.file("payment-schemas");
+    learn_ids(&registry.url(), &known);
+    pipeline.set_of(payment, "registry.cache_dir", &known.display().to_string());
     pipeline.start_again(payment);
     pipeline.until_ready(payment);
-    proxy.heal();
     let second = python(&pipeline, &registry.url(), "publish", Some(COUNT));
     quiet::until_quiet(&pipeline, DEADLINE);
     assert_completed(&pipeline, &second);
+    proxy.heal();
+    eventually(DEADLINE, "payment knows the registry's ids", || {
+        let metrics = pipeline.members[payment].probe("metrics");
+        metrics.is_some_and(|(_, text)| text.contains("\ncounterflow_schemas_without_id 0\n"))
+    });
+    let third = python(&pipeline, &registry.url(), "publish", Some(COUNT));
+    quiet::until_quiet(&pipeline, DEADLINE);
+    assert_completed(&pipeline, &third);
 
     let facts = python(&pipeline, &registry.url(), "read", None);
-    assert_read(&facts, "registry", &first);
+    assert_read(&facts, "registry", &[first, third].concat());
     assert_read(&facts, "fingerprint", &second);
 
     let elsewhere = python(&pipeline, &registry.url(), "misplace", Some(MISPLACED));
@@ -74,6 +86,25 @@ fn purchases_of_python_clients_take_effect_like_ours_and_they_read_our_facts() {
     let journal = pipeline.journal().display().to_string();
     let audit = pipeline.succeed(&["audit", "--provider-journal", &journal]);
     assert!(audit.contains(KEPT), "{audit}");
+}
+
+/// Keeps in a folder what the registry's ids stand for, as one that has met them in records does: how
+/// it calls our own schemas is not among that.
+fn learn_ids(url: &str, folder: &Path) {
+    let config = schemas::registry::Config {
+        url: url.to_owned(),
+        authorization: None,
+    };
+    let ids = Registry::open(&config, None).unwrap().ids().unwrap();
+    assert_eq!(
+        ids.unknown,
+        [],
+        "`schemas register` has registered them all"
+    );
+    let reader = Registry::open(&config, Some(folder)).unwrap();
+    for id in ids.known.into_values() {
+        reader.find(SchemaName::Id(id)).unwrap();
+    }
 }
 
 /// Every purchase came to its end, with all of its events on one partition: keys are placed alike.
