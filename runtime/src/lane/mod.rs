@@ -11,10 +11,12 @@ mod commit;
 mod decide;
 mod ends;
 mod items;
+mod patience;
 mod performer;
 mod publish;
 mod recover;
 mod reopen;
+mod report;
 mod round;
 #[cfg(test)]
 mod simulation;
@@ -50,7 +52,7 @@ use crate::{
     kafka::Publisher,
     metrics::Metrics,
     record::Outgoing,
-    status::{ShardStatus, Status},
+    status::Status,
     store::Store,
     task::Worker,
     wait::Wait,
@@ -212,11 +214,6 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
     }
 
-    /// Says that the lane moves, and whether it waits for something from now on.
-    fn beat(&self, waits: bool) {
-        self.shared.status.lane_turned(self.number, waits);
-    }
-
     /// Whether something was said that is not obeyed yet.
     fn is_told(&self) -> bool {
         !self.control.is_empty()
@@ -310,55 +307,6 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let now = now();
         for ended in self.performer.take_ended(now) {
             self.attempt_ended(ended, now);
-        }
-    }
-
-    fn until_next(&self) -> Duration {
-        let mut wait = self.next_tick.saturating_duration_since(Instant::now());
-        if !self.unpublished.is_empty() {
-            wait = wait.min(Duration::from_millis(5));
-        }
-        if let Some(at) = self.publish_again_at {
-            wait = wait.min(at.saturating_duration_since(Instant::now()));
-        }
-        if let Some(since) = self.first_waiting {
-            let linger = self
-                .shared
-                .config
-                .batch_linger
-                .saturating_sub(since.elapsed());
-            wait = wait.min(linger.max(Duration::from_micros(200)));
-        }
-        let due = self
-            .shards
-            .values()
-            .filter_map(|shard| shard.tasks.next_due())
-            .min();
-        if let Some(due) = due.filter(|_| self.performer.takes_more()) {
-            let due = due.max(self.performer.closed_until().unwrap_or(due));
-            let micros = u64::try_from(due - now()).unwrap_or(0).max(1_000);
-            wait = wait.min(Duration::from_micros(micros));
-        }
-        wait
-    }
-
-    fn report_shard(&self, shard: &Shard) {
-        self.shared.status.set_shard(
-            shard.shard,
-            ShardStatus {
-                epoch: shard.epoch,
-                unpublished: shard.outbox.unacknowledged(),
-                tasks: shard.tasks.len(),
-                oldest_task_at: shard.tasks.oldest_created_at(),
-                parked_keys: shard.parked.len(),
-                timer_held_since: (self.backlogs.get(&shard.shard)).and_then(Backlog::held_since),
-            },
-        );
-        for position in shard.positions.values() {
-            let (topic, partition) = (&position.topic, position.partition);
-            self.shared
-                .status
-                .set_position(topic, partition, position.next_offset);
         }
     }
 
