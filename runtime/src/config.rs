@@ -140,6 +140,18 @@ impl Config {
                 self.session_timeout
             ),
         );
+        // The time in which a partition may move to another broker, and its records are late.
+        require(
+            self.session_timeout < self.timer_patience,
+            format!(
+                "session_timeout {:?} must be less than timer_patience {:?}",
+                self.session_timeout, self.timer_patience
+            ),
+        );
+        require(
+            !self.attempt_timeout.is_zero(),
+            "attempt_timeout must be more than 0".to_owned(),
+        );
         for (name, value) in [
             ("lanes", self.lanes),
             ("batch_records_max", self.batch_records_max),
@@ -192,6 +204,8 @@ mod tests {
         config.drain_timeout = Duration::from_secs(200);
         config.lanes = 0;
         config.queue_records_max = 1;
-        assert_eq!(config.mistakes().len(), 4);
+        config.attempt_timeout = Duration::ZERO;
+        config.timer_patience = config.session_timeout;
+        assert_eq!(config.mistakes().len(), 6);
     }
 }

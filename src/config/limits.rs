@@ -29,6 +29,7 @@ fn check_times(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
     let consumer = &config.consumer;
     let linger = ("consumer.batch_linger", consumer.batch_linger);
     let call = ("tasks.timeout", config.tasks.timeout);
+    let attempt = ("tasks.attempt_timeout", config.tasks.attempt_timeout);
     let drain = ("consumer.drain_timeout", consumer.drain_timeout);
     let shutdown = ("consumer.shutdown_timeout", consumer.shutdown_timeout);
     let session = ("consumer.session_timeout", consumer.session_timeout);
@@ -46,10 +47,12 @@ fn check_times(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
             shutdown,
             "a shutdown drains, publishes and leaves the group",
         ),
+        // Neither has to fit into a shutdown: it waits for no call, and whoever owns the task next
+        // makes the same call again.
         (
             call,
-            shutdown,
-            "a shutdown waits for calls that are under way",
+            attempt,
+            "an attempt is one call, and as many to ask what became of one before",
         ),
         (
             shutdown,
@@ -60,6 +63,11 @@ fn check_times(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
             session,
             poll,
             "a dead member must be noticed before a slow one",
+        ),
+        (
+            session,
+            ("consumer.timer_patience", consumer.timer_patience),
+            "a partition that is only slow to come must not be taken for one that is read",
         ),
         (
             transit,

@@ -172,6 +172,8 @@ settings! {
         journal_retention: Duration = "7d";
         /// How often one record may be redriven.
         redrives_max: u32 = "3";
+        /// How long timers wait for a partition of which nothing comes although its end is not reached, or not told.
+        timer_patience: Duration = "5m";
     }
     /// Remote work.
     tasks: Tasks {
@@ -179,6 +181,8 @@ settings! {
         concurrency: NonZeroUsize = "64";
         /// How long one call may take; its outcome is unknown afterwards.
         timeout: Duration = "10s";
+        /// How long one attempt may take, all its calls together; then it is made again, later.
+        attempt_timeout: Duration = "2m";
     }
     /// The payment provider.
     provider: Provider {

@@ -271,6 +271,18 @@ fn time_limits_must_fit_into_one_another() {
         found[1].starts_with("consumer.shutdown_timeout (default): 25s must be shorter"),
         "{found:?}"
     );
+
+    // A shutdown waits for no call, so a call may take longer than it; an attempt may not be shorter.
+    let flags = ["tasks.timeout=40s", "tasks.attempt_timeout=50s"];
+    assert!(read("", &[], &flags).is_ok());
+    let flags = ["tasks.attempt_timeout=10s", "consumer.timer_patience=30s"];
+    let found = problems(read("", &[], &flags));
+    let call = "tasks.timeout (default): 10s must be shorter than tasks.attempt_timeout";
+    assert!(found[0].starts_with(call), "{found:?}");
+    let session =
+        "consumer.session_timeout (default): 45s must be shorter than consumer.timer_patience";
+    assert!(found[1].starts_with(session), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
 }
 
 #[test]

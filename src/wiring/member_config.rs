@@ -32,6 +32,8 @@ pub fn member_config(config: &Config, group: &str) -> runtime::Config {
         redrives_max: i64::from(consumer.redrives_max),
         journal_retention: consumer.journal_retention,
         task_concurrency: config.tasks.concurrency.get(),
+        attempt_timeout: config.tasks.attempt_timeout,
+        timer_patience: consumer.timer_patience,
         ..runtime::Config::new(servers, group)
     }
 }
@@ -90,7 +92,9 @@ mod tests {
             "consumer.dead_letter_window=99",
             "consumer.redrives_max=8",
             "consumer.journal_retention=9d",
+            "consumer.timer_patience=3m",
             "tasks.concurrency=17",
+            "tasks.attempt_timeout=31s",
         ];
         let config = member_config(&configured(&set), "payment");
         assert_eq!(config.kafka_options["security.protocol"], "SSL");
@@ -105,6 +109,8 @@ mod tests {
             (1 << 20, 2 << 20)
         );
         assert_eq!(config.batch_linger, Duration::from_millis(7));
+        assert_eq!(config.attempt_timeout, Duration::from_secs(31));
+        assert_eq!(config.timer_patience, Duration::from_secs(180));
         assert_eq!(config.drain_timeout, Duration::from_secs(3));
         assert_eq!(config.shutdown_timeout, Duration::from_secs(12));
         assert_eq!(config.session_timeout, Duration::from_secs(13));
