@@ -39,4 +39,10 @@ pub const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/0003_halts.postgres.sql"),
         sqlite: include_str!("../../migrations/0003_halts.sqlite.sql"),
     },
+    Migration {
+        number: 4,
+        name: "parked by key",
+        postgres: include_str!("../../migrations/0004_parked_by_key.postgres.sql"),
+        sqlite: include_str!("../../migrations/0004_parked_by_key.sqlite.sql"),
+    },
 ];

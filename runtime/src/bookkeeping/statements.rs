@@ -285,4 +285,31 @@ mod tests {
         let left: Vec<(i32, i64)> = left.iter().map(|one| (one.shard, one.sequence)).collect();
         assert_eq!(left, [(0, 4), (0, 5), (1, 1)]);
     }
+
+    /// What SQLite would do for a statement.
+    fn plan(sqlite: &rusqlite::Connection, statement: &Statement) -> String {
+        let explain = format!("EXPLAIN QUERY PLAN {}", statement.sqlite);
+        let mut explain = sqlite.prepare(&explain).unwrap();
+        let none = vec![rusqlite::types::Null; explain.parameter_count()];
+        let steps = explain.query_map(rusqlite::params_from_iter(none), |row| {
+            row.get::<_, String>("detail")
+        });
+        let steps: Result<Vec<String>, _> = steps.unwrap().collect();
+        steps.unwrap().join("; ")
+    }
+
+    #[test]
+    fn a_parked_record_is_found_by_its_key_however_many_are_parked() {
+        let sqlite = rusqlite::Connection::open_in_memory().unwrap();
+        for migration in crate::bookkeeping::MIGRATIONS {
+            sqlite.execute_batch(migration.sqlite).unwrap();
+        }
+        for statement in [&*DUE_TIMERS, &*RAISE_PARKED] {
+            let plan = plan(&sqlite, statement);
+            let by_key = "INDEX parked_key (shard=? AND record_key=?)";
+            assert!(plan.contains(by_key), "{plan}: {}", statement.sqlite);
+        }
+        let by_shard = plan(&sqlite, &READABLE);
+        assert!(by_shard.contains("parked_shard"), "{by_shard}");
+    }
 }
