@@ -199,6 +199,7 @@ fn options_that_make_no_client_together_are_a_mistake_of_them_all() {
         &[
             "consumer.session_timeout=2h",
             "consumer.max_poll_interval=4h",
+            "consumer.timer_patience=3h",
         ],
     ));
     assert!(found[0].contains("session.timeout.ms"), "{found:?}");
