@@ -115,6 +115,23 @@ impl World {
                 .await
                 .unwrap();
         }
+        // Between topics there is no order: who buys before inventory has read this finds nothing.
+        let skus = simulator::catalogue::STOCKED_ITEMS;
+        let deadline = Instant::now() + PATIENCE;
+        while self.shelves_filled() < skus {
+            assert!(Instant::now() < deadline, "the shelves are not filled");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn shelves_filled(&self) -> i64 {
+        let path = self.folder.path().join("stores/inventory.db");
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let database = rusqlite::Connection::open_with_flags(path, flags);
+        let count = |database: rusqlite::Connection| {
+            database.query_row("SELECT count(*) FROM stock", [], |row| row.get(0))
+        };
+        database.and_then(count).unwrap_or_default()
     }
 
     async fn publish(&self, actions: u64) {
