@@ -33,6 +33,10 @@ pub trait Group: Send + Sync + 'static {
     /// partitioner; partition `p` of all of them is shard `p`. A topic with another key
     /// (`shop.stock.v1`) belongs to the shard of its own partition all the same.
     fn topics(&self) -> Vec<String>;
+    /// The topics to which its facts go, dead letters aside: the topics of what
+    /// [`Group::encode`] makes. Nothing is read before all of them are there, with as many
+    /// partitions as those that are read.
+    fn publishes(&self) -> Vec<String>;
     /// Reads a record.
     ///
     /// # Errors

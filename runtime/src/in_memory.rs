@@ -153,6 +153,9 @@ mod tests {
         fn topics(&self) -> Vec<String> {
             vec![]
         }
+        fn publishes(&self) -> Vec<String> {
+            vec![]
+        }
         fn decode(&self, _: &Record) -> Result<Self::Event, Refusal> {
             Err(Refusal::decode("unused", ""))
         }

@@ -33,6 +33,9 @@
 //!     fn topics(&self) -> Vec<String> {
 //!         vec!["site.visits.v1".into()] // keyed by page, so that a page has one owner
 //!     }
+//!     fn publishes(&self) -> Vec<String> {
+//!         vec![] // it has no facts to tell
+//!     }
 //!     fn decode(&self, record: &Record) -> Result<Self::Event, Refusal> {
 //!         let text = std::str::from_utf8(record.payload.as_deref().unwrap_or_default());
 //!         let pair = text.ok().and_then(|text| text.split_once(' '));
@@ -111,6 +114,7 @@ pub mod status;
 pub mod store;
 mod takeover;
 pub mod task;
+mod topic_check;
 mod topic_watch;
 mod wait;
 

@@ -19,9 +19,10 @@ use crate::{
     group::Group,
     kafka::{Command, PollEvent, PollThread, lane_of},
     lane::{Control, Shared, backoff, now},
-    starting::{self, Plan, Seen, WATERMARKS_TIMEOUT},
+    starting::{self, Plan, Seen},
     store::StoreError,
     takeover,
+    topic_check::{self, NotYet},
     topic_watch::TopicWatch,
     wait::Wait,
 };
@@ -30,6 +31,8 @@ use crate::{
 enum Untaken {
     /// A dependency is away: which, and what it said.
     Later(&'static str, String),
+    /// The topics are not what they have to be: what is wrong with them.
+    Topics(String),
     /// Waiting will not help.
     Never(String),
 }
@@ -39,6 +42,15 @@ impl From<StoreError> for Untaken {
         match error {
             StoreError::Fatal(why) => Self::Never(why),
             error => Self::Later("database", error.to_string()),
+        }
+    }
+}
+
+impl From<NotYet> for Untaken {
+    fn from(not_yet: NotYet) -> Self {
+        match not_yet {
+            NotYet::Away(why) => Self::Later("kafka", why),
+            NotYet::Wrong(why) => Self::Topics(why),
         }
     }
 }
@@ -215,18 +227,28 @@ impl<G: Group> Member<G> {
                 Ok(())
             }
             Err(Untaken::Later(dependency, why)) => {
-                let wait = backoff(self.shared.config.backoff, self.tries);
-                self.tries = self.tries.saturating_add(1);
-                self.wait.on(dependency, &why);
-                self.take_at = Some(Instant::now() + wait);
+                self.take_later(dependency, &why);
+                Ok(())
+            }
+            // Shown whole: it is for a person to mend, and what is mended of it is told.
+            Err(Untaken::Topics(why)) => {
+                self.take_later(&format!("topics: {why}"), &why);
                 Ok(())
             }
             Err(Untaken::Never(why)) => Err(why),
         }
     }
 
+    fn take_later(&mut self, dependency: &str, why: &str) {
+        let wait = backoff(self.shared.config.backoff, self.tries);
+        self.tries = self.tries.saturating_add(1);
+        self.wait.on(dependency, why);
+        self.take_at = Some(Instant::now() + wait);
+    }
+
     async fn try_to_take(&mut self) -> Result<(), Untaken> {
-        self.check_partitions().await?;
+        let partitions = topic_check::check(&self.shared).await?;
+        self.shared.partitions.store(partitions, Ordering::Relaxed);
         if self.holds {
             // What the lanes have begun is finished first: a new epoch would fence it.
             let held: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
@@ -304,34 +326,5 @@ impl<G: Group> Member<G> {
         }
         drop(taken);
         all_taken.recv().await;
-    }
-
-    /// Shard `p` is partition `p` of every topic, so all topics must have as many. A topic that does
-    /// not exist yet is waited for: reading without it would take its facts for missing.
-    async fn check_partitions(&self) -> Result<(), Untaken> {
-        let away = |why| Untaken::Later("kafka", why);
-        let shared = Arc::clone(&self.shared);
-        let counted = tokio::task::spawn_blocking(move || {
-            shared
-                .publisher
-                .partition_counts(&shared.topics, WATERMARKS_TIMEOUT)
-        });
-        let counts = counted.await.map_err(|error| error.to_string());
-        let counts = counts.and_then(|counts| counts).map_err(away)?;
-        if let Some((missing, _)) = counts.iter().find(|(_, count)| *count == 0) {
-            return Err(away(format!("the topic {missing} does not exist")));
-        }
-        if counts.iter().any(|(_, count)| *count != counts[0].1) {
-            let list = counts
-                .iter()
-                .map(|(topic, count)| format!("{topic} has {count}"));
-            let list = list.collect::<Vec<_>>().join(", ");
-            let rule = "all topics of a group need the same number of partitions";
-            return Err(Untaken::Never(format!("{rule}: {list}")));
-        }
-        let partitions = counts.first().map_or(0, |(_, count)| *count);
-        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-        self.shared.partitions.store(partitions, Ordering::Relaxed);
-        Ok(())
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long asking Kafka for the ends of one partition may take.
-pub(crate) const WATERMARKS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+const WATERMARKS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What Kafka says of the assigned partitions.
 pub(crate) type Seen = Vec<(String, i32, Present)>;

@@ -6,6 +6,7 @@ mod groups;
 mod halts;
 mod hostile_schemas;
 mod kafka;
+mod missing_topics;
 mod outages;
 mod pipeline;
 mod poison;

@@ -96,6 +96,10 @@ impl Group for Analytics {
         TOPICS.map(String::from).to_vec()
     }
 
+    fn publishes(&self) -> Vec<String> {
+        vec![]
+    }
+
     fn decode(&self, record: &Record) -> Result<Observed, Refusal> {
         Ok(Observed {
             event: self.codec.read(record)?,

@@ -85,6 +85,10 @@ impl Group for DispatchGroup {
         TOPICS.map(String::from).to_vec()
     }
 
+    fn publishes(&self) -> Vec<String> {
+        vec![topics::SHIPMENTS.to_owned()]
+    }
+
     fn decode(&self, record: &Record) -> Result<DispatchEvent, Refusal> {
         self.codec.read(record).map(DispatchEvent::Event)
     }

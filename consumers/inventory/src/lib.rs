@@ -102,6 +102,10 @@ impl Group for InventoryGroup {
         TOPICS.map(String::from).to_vec()
     }
 
+    fn publishes(&self) -> Vec<String> {
+        vec![topics::RESERVATIONS.to_owned()]
+    }
+
     fn decode(&self, record: &Record) -> Result<Input, Refusal> {
         self.codec.read(record).map(Input::Event)
     }

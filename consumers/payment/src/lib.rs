@@ -97,6 +97,10 @@ impl Group for PaymentGroup {
         TOPICS.map(String::from).to_vec()
     }
 
+    fn publishes(&self) -> Vec<String> {
+        vec![topics::PAYMENTS.to_owned()]
+    }
+
     fn decode(&self, record: &Record) -> Result<PaymentEvent, Refusal> {
         self.codec.read(record).map(PaymentEvent::Event)
     }

@@ -99,6 +99,10 @@ impl Group for Timeline {
         TOPICS.map(String::from).to_vec()
     }
 
+    fn publishes(&self) -> Vec<String> {
+        vec![]
+    }
+
     fn decode(&self, record: &Record) -> Result<Observed, Refusal> {
         let (event, written) = self.codec.read_written(record)?;
         let Some(purchase_id) = event.purchase_id().map(str::to_owned) else {

@@ -46,8 +46,7 @@ impl InProcessCluster {
             .request_errors(RDKafkaApiKey::Produce, &refusals);
     }
 
-    /// Refuses whatever is published to a topic, as one would to which the client has no right, or
-    /// takes it again.
+    /// Denies a topic to every client, whatever it asks of it, or allows it again.
     ///
     /// # Errors
     /// What the client library says.

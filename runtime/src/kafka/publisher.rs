@@ -46,6 +46,17 @@ const TOPIC_IDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a cluster that did not tell them is left alone.
 const SILENT_FOR: Duration = Duration::from_secs(600);
 
+/// What Kafka says of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TopicState {
+    /// It has so many partitions.
+    Partitions(usize),
+    /// It does not exist.
+    Missing,
+    /// This client may not be told of it.
+    Denied,
+}
+
 /// Where the acknowledgements of a lane are collected.
 #[derive(Debug)]
 pub(crate) struct Acknowledgements {
@@ -173,23 +184,23 @@ impl Publisher {
             .map_err(|error| error.to_string())
     }
 
-    /// How many partitions each topic has; 0 for one that does not exist. Blocks for at most
-    /// `timeout` per topic.
-    pub(crate) fn partition_counts(
-        &self,
-        topics: &[String],
-        timeout: Duration,
-    ) -> Result<Vec<(String, usize)>, String> {
-        let count = |topic: &String| {
-            let metadata = self.producer.client().fetch_metadata(Some(topic), timeout);
-            let metadata = metadata.map_err(|error| error.to_string())?;
-            let found = metadata.topics().iter().find(|found| found.name() == topic);
-            Ok((
-                topic.clone(),
-                found.map_or(0, |found| found.partitions().len()),
-            ))
+    /// What Kafka says of a topic; an error when it does not say, or not yet. Blocks for at most
+    /// `timeout`.
+    pub(crate) fn topic_state(&self, topic: &str, timeout: Duration) -> Result<TopicState, String> {
+        let metadata = self.producer.client().fetch_metadata(Some(topic), timeout);
+        let metadata = metadata.map_err(|error| format!("{topic}: {error}"))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+            return Ok(TopicState::Missing);
         };
-        topics.iter().map(count).collect()
+        match found.error().map(RDKafkaErrorCode::from) {
+            None if found.partitions().is_empty() => Ok(TopicState::Missing),
+            None => Ok(TopicState::Partitions(found.partitions().len())),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                Ok(TopicState::Missing)
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Ok(TopicState::Denied),
+            Some(error) => Err(format!("{topic}: {error}")),
+        }
     }
 
     /// The ids of topics, as far as the cluster tells them. Blocks for at most

@@ -56,6 +56,9 @@ impl Group for Noting {
     fn topics(&self) -> Vec<String> {
         vec![]
     }
+    fn publishes(&self) -> Vec<String> {
+        vec![]
+    }
     fn decode(&self, _: &Record) -> Result<Timer, Refusal> {
         Err(Refusal::decode("unused", ""))
     }

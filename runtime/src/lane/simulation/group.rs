@@ -68,6 +68,9 @@ impl Group for Accounting {
     fn topics(&self) -> Vec<String> {
         vec![super::TOPIC.to_owned()]
     }
+    fn publishes(&self) -> Vec<String> {
+        vec![super::OUT.to_owned()]
+    }
     fn decode(&self, record: &Record) -> Result<Input, Refusal> {
         let text = |bytes: &Option<Vec<u8>>| {
             String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned()

@@ -81,6 +81,10 @@ impl Group for Counting {
         vec![self.topic.clone()]
     }
 
+    fn publishes(&self) -> Vec<String> {
+        vec!["counted.v1".to_owned()]
+    }
+
     fn decode(&self, record: &Record) -> Result<Input, Refusal> {
         let text = record
             .payload
@@ -195,11 +199,14 @@ impl Group for Counting {
 
     fn encode(&self, (event_id, key): &(String, String)) -> Outgoing {
         assert!(!event_id.starts_with("unsayable"), "asked to panic");
+        // A topic of which the group says nothing beforehand.
+        let is_stray = event_id.starts_with("stray");
+        let topic = if is_stray { "stray.v1" } else { "counted.v1" };
         let mut headers = Headers::default();
         headers.push("id", event_id.as_bytes());
         Outgoing {
             event_id: event_id.clone(),
-            topic: "counted.v1".to_owned(),
+            topic: topic.to_owned(),
             key: key.clone().into_bytes(),
             payload: Some(event_id.clone().into_bytes()),
             headers,

@@ -45,6 +45,7 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(
     }
 }
 
+const STRAY: &str = "stray.v1";
 const DEAD_LETTERS: &str = "counting.dead-letters.v1";
 
 pub(crate) struct Cluster {
@@ -90,9 +91,19 @@ impl Running {
 
 impl Cluster {
     pub(crate) async fn new(partitions: i32) -> Self {
+        Self::with_facts_on(partitions, partitions).await
+    }
+
+    /// One whose topic of facts has another number of partitions.
+    pub(crate) async fn with_facts_on(partitions: i32, of_facts: i32) -> Self {
         let kafka = InProcessCluster::start().unwrap();
         let topic = "counting.v1".to_owned();
-        for name in [topic.as_str(), "counted.v1", DEAD_LETTERS] {
+        for (name, partitions) in [
+            (topic.as_str(), partitions),
+            ("counted.v1", of_facts),
+            (DEAD_LETTERS, partitions),
+            (STRAY, partitions),
+        ] {
             kafka.create_topic(name, partitions).unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
@@ -171,8 +182,12 @@ impl Cluster {
         self.producer.flush(Duration::from_secs(10)).unwrap();
     }
 
-    pub(crate) fn refuse_dead_letters(&self, is_refused: bool) {
-        (self.kafka.refuse_topic(DEAD_LETTERS, is_refused)).unwrap();
+    pub(crate) fn strays(&self) -> usize {
+        self.read(STRAY).len()
+    }
+
+    pub(crate) fn deny(&self, topic: &str, is_denied: bool) {
+        self.kafka.refuse_topic(topic, is_denied).unwrap();
     }
 
     pub(crate) fn refuse_to_publish(&self, requests: usize) {
