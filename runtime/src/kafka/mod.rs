@@ -3,6 +3,7 @@
 mod accepted;
 pub mod admin;
 mod copy;
+mod ends;
 mod flow;
 mod headers;
 pub mod in_process;

@@ -13,7 +13,7 @@ use rdkafka::{
     producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
 };
 
-use super::{options, topic_id};
+use super::{ends, options, topic_id};
 use crate::{config::Config, intake::Intake, record::Outgoing};
 
 /// The broker has (or has refused) an event.
@@ -182,6 +182,16 @@ impl Publisher {
         client
             .fetch_watermarks(topic, partition, timeout)
             .map_err(|error| error.to_string())
+    }
+
+    /// The first and the next offset of many partitions at once, none for those that are not told;
+    /// an error when that does not work of one of them. Blocks for at most twice `timeout`.
+    pub(crate) fn bounds(
+        &self,
+        partitions: &[(&str, i32)],
+        timeout: Duration,
+    ) -> Result<Vec<Option<(i64, i64)>>, String> {
+        ends::bounds(self.producer.client(), partitions, timeout)
     }
 
     /// What Kafka says of a topic; an error when it does not say, or not yet. Blocks for at most

@@ -18,7 +18,9 @@ use crate::{
     task::Worker,
 };
 
-/// How long Kafka may take to tell the end of one partition, and those of all that are asked for.
+/// How long Kafka may take to tell the ends of all that are asked for at once.
+const ALL_ENDS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long it may take for one partition, and for all that are asked for one by one.
 const ONE_END_TIMEOUT: Duration = Duration::from_secs(1);
 const ENDS_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -110,26 +112,44 @@ impl<G: Group, W: Worker> Lane<G, W> {
 /// Where the topics of shards end. A shard about which Kafka tells nothing is left out: what is
 /// decided without it could not be published either.
 fn ends<G>(shared: &Shared<G>, shards: &[i32]) -> Vec<(i32, Look)> {
+    let at = now();
+    let of_shard = |shard: &i32| {
+        let shard = *shard;
+        shared
+            .topics
+            .iter()
+            .map(move |topic| (topic.as_str(), shard))
+    };
+    let partitions: Vec<(&str, i32)> = shards.iter().flat_map(of_shard).collect();
+    let told = shared.publisher.bounds(&partitions, ALL_ENDS_TIMEOUT);
+    let bounds = told.unwrap_or_else(|error| {
+        // One that nobody leads must not hide the others, so each is asked about by itself.
+        tracing::debug!(error, "ends not told at once");
+        one_by_one(shared, &partitions)
+    });
+    let of_shards = shards.iter().zip(bounds.chunks(shared.topics.len().max(1)));
+    let looks = of_shards.map(|(shard, bounds)| {
+        let bounds = bounds.to_vec();
+        (*shard, Look { at, bounds })
+    });
+    looks
+        .filter(|(_, look)| look.bounds.iter().any(Option::is_some))
+        .collect()
+}
+
+fn one_by_one<G>(shared: &Shared<G>, partitions: &[(&str, i32)]) -> Vec<Option<(i64, i64)>> {
     let deadline = Instant::now() + ENDS_TIMEOUT;
-    let bounds = |topic: &String, shard: i32| {
+    let bounds = |(topic, shard): &(&str, i32)| {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return None;
         }
-        let asked = shared
-            .publisher
-            .watermarks(topic, shard, left.min(ONE_END_TIMEOUT));
+        let timeout = left.min(ONE_END_TIMEOUT);
+        let asked = shared.publisher.watermarks(topic, *shard, timeout);
         let failed = |error: &String| tracing::debug!(topic, shard, error, "end not told");
         asked.inspect_err(failed).ok()
     };
-    let look = |shard: &i32| {
-        let at = now();
-        let topics = shared.topics.iter();
-        let bounds: Vec<_> = topics.map(|topic| bounds(topic, *shard)).collect();
-        let is_told = bounds.iter().any(Option::is_some);
-        is_told.then_some((*shard, Look { at, bounds }))
-    };
-    shards.iter().filter_map(look).collect()
+    partitions.iter().map(bounds).collect()
 }
 
 /// Notes that a record of a topic has come.
