@@ -2,11 +2,14 @@
 //! members of every group are killed and started again until the last purchase is read, whatever else the
 //! caller disturbs meanwhile, and afterwards each purchase has had its effects once.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use harness::within;
 use sandbox::{Faults, Shares};
-use simulator::{Plan, Report};
+use simulator::{Plan, Report, catalogue};
 
 use super::{
     kills::Kills,
@@ -18,6 +21,13 @@ use super::{
 
 /// More than is ever sold of one item.
 const FILLED: i64 = 10_000_000;
+/// Less than is wanted of some, so that members compete for the last.
+const FEW: i64 = 2;
+
+/// Items of which there are few: not the most wanted, or hardly anything would be sold.
+fn scarce_skus() -> impl Iterator<Item = String> {
+    catalogue::stocked_skus().skip(20).take(10)
+}
 
 /// What the auditor prints when every promise was kept.
 const KEPT: &str = "nothing lost, nothing doubled, nothing invented";
@@ -47,7 +57,12 @@ impl Endurance {
     pub(crate) fn run(&self, pipeline: &mut Pipeline, disturbances: Vec<Disturbance<'_>>) {
         let plan = self.plan();
         let counter = Counter::open(&pipeline.bootstrap);
-        counter.fill_shelves(FILLED);
+        let scarce: BTreeSet<String> = scarce_skus().collect();
+        let of = |sku: &String| if scarce.contains(sku) { FEW } else { FILLED };
+        let shelves: BTreeMap<String, i64> = (catalogue::stocked_skus())
+            .map(|sku| (sku.clone(), of(&sku)))
+            .collect();
+        counter.receive(|sku| shelves[sku]);
         pipeline.set_faults(&faults());
         pipeline.start_sandbox();
         let storefront = pipeline.start_storefront();
@@ -64,7 +79,9 @@ impl Endurance {
         });
         pipeline.assert_running();
         self.report(&report);
-        verdict::assert_single_effects(pipeline, &plan, &report, FILLED);
+        verdict::assert_single_effects(pipeline, &plan, &report);
+        verdict::assert_stock_is_what_was_not_sold(pipeline, &shelves);
+        verdict::assert_some_were_refused(pipeline, &scarce);
         let (provider, intents) = (pipeline.journal(), pipeline.file("intents"));
         let audit = pipeline.succeed(&[
             "audit",

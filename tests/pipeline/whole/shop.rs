@@ -80,7 +80,13 @@ impl Counter {
 
     /// Puts so many of every item that the shops sell on the shelves.
     pub(crate) fn fill_shelves(&self, quantity: i64) {
+        self.receive(|_| quantity);
+    }
+
+    /// Puts so many of each SKU on its shelf.
+    pub(crate) fn receive(&self, quantity: impl Fn(&str) -> i64) {
         let received = |sku: String| {
+            let quantity = quantity(&sku);
             let movement = StockReceived {
                 event_id: schemas::ids::derived(&sku, "test.received"),
                 sku,
