@@ -214,6 +214,17 @@ fn a_free_purchase_is_refused_and_an_unknown_channel_is_not() {
 }
 
 #[test]
+fn a_card_may_be_asked_for_millions_of_rupiah() {
+    let mut dear = cases::plain();
+    dear.currency = "IDR".to_owned();
+    dear.lines[0].unit_price_minor = validate::AMOUNT_MINOR_MAX;
+    dear.tenders[0].amount_minor = validate::AMOUNT_MINOR_MAX;
+    assert_eq!(validate::purchase(&dear, Times::of_this_century()), Ok(()));
+    dear.currency = "USD".to_owned();
+    assert!(validate::purchase(&dear, Times::of_this_century()).is_err());
+}
+
+#[test]
 fn a_card_is_asked_for_no_more_than_a_provider_takes_in_whatever_version() {
     let most = validate::CARD_MINOR_MAX;
     let mut dear = cases::plain();

@@ -42,6 +42,13 @@ fn record(key: usize, number: usize) -> Record {
     }
 }
 
+/// Without a spool, and with time: a broker in a busy process answers late.
+fn patient(cluster: &Cluster) -> Config {
+    let mut config = Config::new(cluster.bootstrap_servers());
+    config.publish_timeout = PATIENCE;
+    config
+}
+
 fn spooled(cluster: &Cluster, folder: &Path) -> Config {
     Config::new(cluster.bootstrap_servers()).spooled(SpoolConfig::in_folder(folder))
 }
@@ -111,7 +118,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 async fn a_record_is_stored_with_its_key_and_headers() {
     let cluster = cluster();
     let registry = Registry::new();
-    let publisher = Publisher::open(&Config::new(cluster.bootstrap_servers()), &registry).unwrap();
+    let publisher = Publisher::open(&patient(&cluster), &registry).unwrap();
     let receipt = publisher.publish(record(1, 7)).await.unwrap();
     let Receipt::Stored {
         topic,
@@ -158,9 +165,8 @@ fn java_partition(key: &[u8]) -> i32 {
 #[tokio::test]
 async fn many_records_are_published_in_order_through_a_small_queue() {
     let cluster = cluster();
-    let mut config = Config::new(cluster.bootstrap_servers());
+    let mut config = patient(&cluster);
     config.queue_records_max = 500;
-    config.publish_timeout = PATIENCE;
     let publisher = Publisher::open(&config, &Registry::new()).unwrap();
     let records = (0..5_000)
         .map(|number| record(number % 10, number))
@@ -306,7 +312,7 @@ async fn a_full_spool_refuses_and_nothing_acknowledged_is_lost() {
 #[tokio::test]
 async fn a_record_that_no_broker_takes_is_refused_at_once() {
     let cluster = cluster();
-    let mut config = Config::new(cluster.bootstrap_servers());
+    let mut config = patient(&cluster);
     config.record_bytes_max = 1_000;
     let publisher = Publisher::open(&config, &Registry::new()).unwrap();
     let mut large = record(0, 0);

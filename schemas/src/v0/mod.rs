@@ -258,8 +258,9 @@ fn price_of(fields: &Fields, rules: &Rules) -> Result<(i64, String), FieldError>
     };
     let (minor, currency) =
         price::minor_units(text, rules).map_err(|expected| error("Price", value, &expected))?;
-    if minor > validate::CARD_MINOR_MAX {
-        let most = format!("at most {} minor units", validate::CARD_MINOR_MAX);
+    let most = validate::card_minor_max(&currency);
+    if minor > most {
+        let most = format!("at most {most} minor units");
         return Err(error("Price", value, &most));
     }
     Ok((minor, currency))

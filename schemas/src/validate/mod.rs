@@ -13,7 +13,7 @@ pub use fact::{cancellation, fact};
 pub(crate) use purchase::stated_totals;
 pub use purchase::{
     AMOUNT_MINOR_MAX, CARD_MINOR_MAX, INSTRUCTIONS_CHARS_MAX, LINES_MAX, QUANTITY_MAX, TENDERS_MAX,
-    TOTAL_MINOR_MAX, purchase,
+    TOTAL_MINOR_MAX, card_minor_max, purchase,
 };
 pub use text::{ID_CHARS_MAX, id};
 

@@ -3,7 +3,7 @@
 use super::{Times, text};
 use crate::Refused;
 use crate::currency;
-use crate::domain::{DeliveryTier, Line, Purchase, Tender, TenderKind};
+use crate::domain::{DeliveryTier, Line, Purchase, TenderKind};
 use crate::versions::v3::PurchaseV3;
 
 /// Lines of one purchase.
@@ -16,15 +16,25 @@ pub const QUANTITY_MAX: i32 = 10_000;
 pub const AMOUNT_MINOR_MAX: i64 = 100_000_000_000;
 /// A total, minor units.
 pub const TOTAL_MINOR_MAX: i64 = 1_000_000_000_000_000;
-/// The card's part of a purchase, minor units: the most that Stripe takes in one payment, eight
-/// digits whatever the currency (<https://docs.stripe.com/currencies>, "Minimum and maximum charge
-/// amounts").
+/// The card's part of a purchase, minor units, in most currencies: the most that Stripe takes in one
+/// payment, eight digits (<https://docs.stripe.com/currencies>, "Minimum and maximum charge
+/// amounts"). See [`card_minor_max`].
 ///
 /// It is no setting: every group judges for itself, and of a purchase that some of them set aside
 /// and others act on the goods would be held, and the money never asked for. The least that is
 /// taken depends on the currency in which the provider's account is paid out, so that is for the
 /// provider to say: it declines.
 pub const CARD_MINOR_MAX: i64 = 99_999_999;
+
+/// [`CARD_MINOR_MAX`] of a currency: of Indonesian rupiah twelve digits are taken.
+#[must_use]
+pub fn card_minor_max(currency: &str) -> i64 {
+    match currency {
+        "IDR" => 999_999_999_999,
+        _ => CARD_MINOR_MAX,
+    }
+}
+
 /// Characters of the instructions.
 pub const INSTRUCTIONS_CHARS_MAX: usize = 2_000;
 
@@ -67,7 +77,7 @@ pub fn purchase(purchase: &Purchase, times: Times) -> Result<(), Refused> {
             format!("the total is not from 1 to {TOTAL_MINOR_MAX} minor units"),
         ));
     }
-    tenders(&purchase.tenders, total)
+    tenders(purchase, total)
 }
 
 /// The total without overflow, whatever the purchase holds.
@@ -109,7 +119,8 @@ fn lines(lines: &[Line]) -> Result<(), Refused> {
     Ok(())
 }
 
-fn tenders(tenders: &[Tender], total: i128) -> Result<(), Refused> {
+fn tenders(purchase: &Purchase, total: i128) -> Result<(), Refused> {
+    let tenders = &purchase.tenders;
     if tenders.is_empty() || tenders.len() > TENDERS_MAX {
         return Err(Refused::values(
             "invalid_tenders",
@@ -129,10 +140,11 @@ fn tenders(tenders: &[Tender], total: i128) -> Result<(), Refused> {
                 "a tender's amount is below 1",
             ));
         }
-        if tender.kind == TenderKind::Card && tender.amount_minor > CARD_MINOR_MAX {
+        let most = card_minor_max(&purchase.currency);
+        if tender.kind == TenderKind::Card && tender.amount_minor > most {
             return Err(Refused::values(
                 "card_amount_too_large",
-                format!("tenders: amount_minor of the card is above {CARD_MINOR_MAX}"),
+                format!("tenders: amount_minor of the card is above {most}"),
             ));
         }
         text::optional_id(

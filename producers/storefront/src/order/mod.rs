@@ -25,12 +25,13 @@ pub(crate) fn purchase(body: &Value, origin: &Origin<'_>) -> Result<Purchase, Ve
     let Some(mut fields) = Fields::of(body, "", &mut faults) else {
         return Err(faults.0);
     };
+    let customer_id = fields.text("customer_id", &mut faults);
+    let currency = fields.text("currency", &mut faults);
     let purchase = Purchase {
         event_id: schemas::ids::derived(origin.purchase_id, "storefront.purchased"),
         purchase_id: origin.purchase_id.to_owned(),
-        customer_id: fields.text("customer_id", &mut faults),
+        customer_id,
         occurred_at: origin.now,
-        currency: fields.text("currency", &mut faults),
         channel: fields.choice("channel", Some(Channel::Web), &CHANNELS, &mut faults),
         delivery_tier: fields.choice(
             "delivery_tier",
@@ -40,7 +41,8 @@ pub(crate) fn purchase(body: &Value, origin: &Origin<'_>) -> Result<Purchase, Ve
         ),
         lines: lines(&mut fields, &mut faults),
         shipping_minor: fields.amount("shipping_minor", Some(0), &mut faults),
-        tenders: tenders(&mut fields, &mut faults),
+        tenders: tenders(&mut fields, &currency, &mut faults),
+        currency,
         instructions: fields.optional_text("instructions", &mut faults),
         written_version: origin.written_version,
     };
@@ -110,7 +112,7 @@ fn lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<Line> {
     lines
 }
 
-fn tenders(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<Tender> {
+fn tenders(fields: &mut Fields<'_>, currency: &str, faults: &mut Faults) -> Vec<Tender> {
     let mut tenders = Vec::new();
     for (at, item) in fields.list("tenders", validate::TENDERS_MAX, faults) {
         let Some(mut tender) = Fields::of(item, &at, faults) else {
@@ -118,7 +120,7 @@ fn tenders(fields: &mut Fields<'_>, faults: &mut Faults) -> Vec<Tender> {
         };
         let kind = tender.choice("kind", None, &KINDS, faults);
         let most = match kind {
-            TenderKind::Card => validate::CARD_MINOR_MAX,
+            TenderKind::Card => validate::card_minor_max(currency),
             _ => validate::TOTAL_MINOR_MAX,
         };
         tenders.push(Tender {
