@@ -23,7 +23,7 @@ demo: ## runs the whole pipeline on this machine, e.g. make demo ARGS=--help
 test: ## everything: lints, documentation, and the whole suite on real services
 	tools/test
 
-check: ## the tests that need no service: seconds, for the inner loop
+check: ## the tests that need no service: about two minutes once built
 	tools/test --no-services
 
 endurance: services ## 100000 purchases through the whole pipeline while everything is killed; COUNTERFLOW_PURCHASES=N for more
