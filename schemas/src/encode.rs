@@ -80,7 +80,8 @@ impl Encoder {
     }
 
     /// An encoder that names schemas by a registry's ids (prefix), given for (record name,
-    /// version). A schema without an id is named by its fingerprint: every reader takes both.
+    /// version). A schema without an id is named by its fingerprint: every reader that knows
+    /// the version takes both.
     #[must_use]
     pub fn with_ids(ids: BTreeMap<(&'static str, u32), u32>) -> Self {
         let encoder = Self::new();

@@ -48,9 +48,15 @@ pub fn open_registry(config: &Config) -> anyhow::Result<Option<Registry>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Instant};
+    use std::{
+        collections::BTreeMap,
+        net::SocketAddr,
+        path::Path,
+        sync::atomic::{AtomicBool, Ordering},
+        time::Instant,
+    };
 
-    use axum::{Json, Router, extract::State, routing::post};
+    use axum::{Json, Router, http::StatusCode, routing::post};
     use schemas::{Fact, domain::PaymentAuthorised, released};
     use serde_json::{Value, json};
     use tokio::{net::TcpListener, task::JoinHandle};
@@ -58,16 +64,22 @@ mod tests {
     use super::*;
     use crate::context::{ConfigurationFlags, Context as Started};
 
-    /// What a registry that knows all our schemas answers.
-    fn registry(listener: TcpListener) -> JoinHandle<()> {
+    /// What a registry that knows all our schemas answers, once it is well.
+    fn registry(listener: TcpListener, is_well: Arc<AtomicBool>) -> JoinHandle<()> {
         let ids: BTreeMap<String, u32> = (released::all().iter().zip(101..))
             .map(|(schema, id)| (schema.text.to_owned(), id))
             .collect();
-        let id = |State(ids): State<Arc<BTreeMap<String, u32>>>, Json(asked): Json<Value>| async move {
-            Json(json!({ "id": ids[asked["schema"].as_str().unwrap()] }))
+        let ids = Arc::new(ids);
+        let id = move |Json(asked): Json<Value>| async move {
+            match is_well.load(Ordering::SeqCst) {
+                true => Ok(Json(
+                    json!({ "id": ids[asked["schema"].as_str().unwrap()] }),
+                )),
+                false => Err(StatusCode::SERVICE_UNAVAILABLE),
+            }
         };
         let answers = Router::new().route("/subjects/{subject}", post(id));
-        let server = axum::serve(listener, answers.with_state(Arc::new(ids)));
+        let server = axum::serve(listener, answers);
         tokio::spawn(async move { server.await.unwrap() })
     }
 
@@ -106,16 +118,15 @@ mod tests {
         let metrics = prometheus::Registry::new();
         let gauge = || metrics.gather()[0].get_metric()[0].get_gauge().get_value();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let config = config(address, folder.path());
+        let config = config(listener.local_addr().unwrap(), folder.path());
+        let is_well = Arc::new(AtomicBool::new(false));
+        let answering = registry(listener, Arc::clone(&is_well));
 
         let codec = open_codec(&config, &metrics).await.unwrap();
         assert_eq!(frame(&codec)[..2], [0xC3, 0x01], "by fingerprint");
         assert!(gauge() > 20.0, "{}", gauge());
 
-        let listener = TcpListener::bind(address).await.unwrap();
-        let answering = registry(listener);
+        is_well.store(true, Ordering::SeqCst);
         let authorised = released::newest("PaymentAuthorised").unwrap();
         let position = released::all()
             .iter()

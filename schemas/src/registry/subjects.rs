@@ -42,7 +42,8 @@ impl Registry {
     }
 
     /// The ids of some released schemas: from the registry, or from the folder while it is away.
-    /// What has no id is listed, and is written by fingerprint meanwhile, which every reader takes.
+    /// What has no id is listed, and is written by fingerprint meanwhile, which every reader that knows the
+    /// version takes.
     /// A registry that is slow to say nothing is not asked for each of them: the rest comes from
     /// the folder after a few seconds.
     ///
