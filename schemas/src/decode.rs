@@ -87,7 +87,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder without a registry that stands for a reader of `reader_version`: 1 to 3, the
-    /// newest being [`versions::NEWEST`]. A lower one parks what it would misunderstand.
+    /// newest being [`versions::READER`]. A lower one parks what it would misunderstand.
     #[must_use]
     pub fn new(reader_version: u32) -> Self {
         crate::init();
@@ -190,8 +190,7 @@ impl Decoder {
 fn newer_version(headers: &dyn RawHeaders) -> Option<u32> {
     let (name, version) = headers::stated_schema(headers.last(SCHEMA_HEADER)?)?;
     let known = released::newest(name)?;
-    // Readers are numbered as the versions of Purchase; this one's number does not suffice.
-    (version > known.version).then(|| version.max(versions::NEWEST + 1))
+    (version > known.version).then(|| versions::reader_after(version))
 }
 
 fn stated_min_reader(headers: &dyn RawHeaders) -> Result<Option<u32>, Refused> {

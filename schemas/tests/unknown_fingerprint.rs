@@ -27,7 +27,7 @@ fn a_newer_version_named_by_fingerprint_waits_for_its_reader_and_is_no_poison() 
         let urn = |version: u32| format!("urn:counterflow:schema:{name}:{version}");
         for version in [newest + 1, newest + 7] {
             let newer = by_an_unknown_fingerprint(&encoded, Some(&urn(version)));
-            let needed = version.max(versions::NEWEST + 1);
+            let needed = version.max(versions::READER + 1);
             assert_eq!(read(&newer), Err(Refused::NeedsReader(needed)), "{name}");
         }
         // A version that this build knows has another fingerprint: these bytes are damaged.

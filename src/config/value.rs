@@ -117,7 +117,7 @@ macro_rules! words {
 }
 
 words! {
-    /// A version of the purchase schema.
+    /// A version of the purchase schema, and a reader's number.
     SchemaVersion, "a schema version: 1, 2 or 3" {
         /// Version 1.
         One = "1",

@@ -15,3 +15,16 @@ pub use fit::{lowest_version, min_reader};
 
 /// The newest version of `Purchase` that this build writes and reads without a registry.
 pub const NEWEST: u32 = 3;
+
+/// The number of this build as a reader: what `ce_minreader` asks for and `schemas.reader_version`
+/// goes up to. It grows by one with every schema that is released, of whatever record, so that what
+/// waits for a newer reader is read by the first build that knows its schema, and by none before.
+/// It began as the version of `Purchase` and equals it for as long as no other record has a second.
+pub const READER: u32 = 3;
+
+/// The reader to wait for with what this build cannot read: newer than this build, and at least
+/// what the version says.
+#[must_use]
+pub fn reader_after(version: u32) -> u32 {
+    version.max(READER + 1)
+}

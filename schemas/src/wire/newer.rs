@@ -15,6 +15,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 
 use crate::Refused;
 use crate::released::{self, Released};
+use crate::versions;
 use crate::wire::scan::{self, Names, followed};
 
 /// A newer version of a record that this build knows.
@@ -103,7 +104,7 @@ impl Newer {
         if again.ok().as_deref() != Some(datum) {
             return Err(undecodable("written again it is not the same"));
         }
-        let needs_newer = || Refused::NeedsReader(self.version);
+        let needs_newer = || Refused::NeedsReader(versions::reader_after(self.version));
         let narrowing = Narrowing {
             from: &names,
             to: self.known.names(),
