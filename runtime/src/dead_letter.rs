@@ -16,8 +16,7 @@ const PUBLISHED_BYTES_MAX: usize = 900_000;
 /// How much of a detail is kept.
 const DETAIL_CHARS_MAX: usize = 500;
 
-/// What the ids of dead letters that were answers or timers begin with; a topic's name has no colon.
-const TASK: &str = "task:";
+/// What the ids of dead letters that were timers begin with; a topic's name has no colon.
 const TIMER: &str = "timer:";
 
 /// Builds the row of an input that is set aside.
@@ -48,7 +47,7 @@ pub(crate) fn of(
     };
     match &item.origin {
         Origin::Answer(row, answer) => {
-            letter.dead_letter_id = format!("{TASK}{}", row.task_id);
+            letter.dead_letter_id = format!("{}{}", DeadLetter::OF_TASK, row.task_id);
             letter.record_key = Some(row.task_key.clone().into_bytes());
             letter.payload = Some(answer.0.to_string().into_bytes());
             letter.redrives = row.redrives;

@@ -219,6 +219,18 @@ impl Position {
     }
 }
 
+impl DeadLetter {
+    /// How the id of an answer's dead letter begins; a topic's name has no colon.
+    pub(crate) const OF_TASK: &str = "task:";
+
+    /// The task whose answer was set aside under this [`dead_letter_id`](Self::dead_letter_id); none
+    /// for a record or a timer.
+    #[must_use]
+    pub fn task_id(dead_letter_id: &str) -> Option<&str> {
+        dead_letter_id.strip_prefix(Self::OF_TASK)
+    }
+}
+
 impl JournalEntry {
     /// The record to be published.
     #[must_use]

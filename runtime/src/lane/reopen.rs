@@ -19,15 +19,12 @@ use crate::{
     task::Worker,
 };
 
-/// How the id of an answer's dead letter begins.
-const OF_TASK: &str = "task:";
-
 /// A shard as the fence expects it: shard, epoch, next sequence, watermark.
 type Fence = (i32, i64, i64, i64);
 
 /// Whether a dead letter is an answer's.
 pub(super) fn is_answer(letter: &DeadLetter) -> bool {
-    letter.topic.is_empty() && letter.dead_letter_id.starts_with(OF_TASK)
+    letter.topic.is_empty() && DeadLetter::task_id(&letter.dead_letter_id).is_some()
 }
 
 impl<G: Group, W: Worker> Lane<G, W> {
@@ -83,7 +80,7 @@ async fn reopen(
     let ids = letters
         .iter()
         .filter(|letter| letter.redrives < redrives_max)
-        .filter_map(|letter| letter.dead_letter_id.strip_prefix(OF_TASK));
+        .filter_map(|letter| DeadLetter::task_id(&letter.dead_letter_id));
     let ids = vec![Cells::texts(ids)];
     let mut tasks: Vec<TaskRow> =
         takeover::rows(transaction.as_mut(), &TaskRow::TABLE.select(), ids).await?;

@@ -5,6 +5,7 @@
 
 mod list;
 mod redrive;
+mod redriven;
 mod select;
 mod show;
 

@@ -13,10 +13,10 @@ use runtime::{
     store::{Cells, Mode, Statement, Store, StoreError},
 };
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::{
     list::as_json,
+    redriven::{self, Became},
     select::{Filters, Letter, Order},
 };
 use crate::{
@@ -35,9 +35,6 @@ Example:
 
 /// More are taken by calling it again, so that memory stays bounded.
 const LETTERS_MAX: i64 = 10_000;
-/// Between two looks at what became of them.
-const LOOK: Duration = Duration::from_millis(250);
-
 /// Gives dead letters to their group again; without --yes only says which
 ///
 /// Takes those with the ids, or those that every filter fits, 10 000 at a time. An answer that was
@@ -81,14 +78,6 @@ struct Choice {
     looped: Vec<Letter>,
 }
 
-/// What became of those that were marked.
-#[derive(Debug, Default, PartialEq, Eq, serde::Serialize)]
-struct Became {
-    applied: usize,
-    came_back: usize,
-    waiting: usize,
-}
-
 pub(super) async fn run(
     store: &dyn Store,
     asked: &Arguments,
@@ -106,7 +95,7 @@ pub(super) async fn run(
         false => 0,
     };
     let became = match asked.wait {
-        Some(wait) if asked.yes => Some(wait_for(store, &choice.take, wait).await?),
+        Some(wait) if asked.yes => Some(redriven::wait_for(store, &choice.take, wait).await?),
         _ => None,
     };
     if is_json {
@@ -153,7 +142,7 @@ async fn chosen(store: &dyn Store, asked: &Arguments, now: i64) -> Result<Vec<Le
     Ok(found)
 }
 
-async fn by_id(store: &dyn Store, ids: &[String]) -> Result<Vec<Letter>, StoreError> {
+pub(super) async fn by_id(store: &dyn Store, ids: &[String]) -> Result<Vec<Letter>, StoreError> {
     let mut snapshot = store.begin(Mode::Snapshot).await?;
     let ids = vec![Cells::texts(ids.iter().cloned())];
     let found = rows::query(snapshot.as_mut(), &Letter::TABLE.select(), ids).await?;
@@ -195,30 +184,6 @@ async fn mark(store: &dyn Store, letters: &[Letter], rate: u32) -> Result<u64, S
     }
     bar.finish_and_clear();
     Ok(marked)
-}
-
-async fn wait_for(
-    store: &dyn Store,
-    marked: &[Letter],
-    wait: Duration,
-) -> Result<Became, StoreError> {
-    let deadline = Instant::now() + wait;
-    let ids: Vec<String> = (marked.iter())
-        .map(|letter| letter.dead_letter_id.clone())
-        .collect();
-    loop {
-        let letters = by_id(store, &ids).await?;
-        let in_state = |state: &str| letters.iter().filter(|one| one.state == state).count();
-        let became = Became {
-            applied: in_state("redriven"),
-            came_back: in_state("set_aside"),
-            waiting: in_state("redrive"),
-        };
-        if became.waiting == 0 || Instant::now() >= deadline {
-            return Ok(became);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
 }
 
 fn as_text(asked: &Arguments, choice: &Choice, marked: u64, redrives_max: i64) -> String {
