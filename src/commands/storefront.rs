@@ -107,10 +107,8 @@ fn keep_asking(
     every: Duration,
 ) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
-        if !write_version.is_settled() {
-            tokio::time::sleep(every).await;
-            write_version.keep_advancing(&groups, every).await;
-        }
+        tokio::time::sleep(every).await;
+        write_version.keep_advancing(&groups, every).await;
     })
 }
 

@@ -130,7 +130,7 @@ settings! {
         write_version: SchemaVersion = "3";
         /// Whether to write it although a live group reads lower, or nobody knows what the groups read.
         force_write_version: bool = "false";
-        /// How often the groups are asked what they read, until all read the version to be written.
+        /// How often a storefront asks what the groups read.
         ask_readers_every: Duration = "30s";
     }
     /// The group's database.

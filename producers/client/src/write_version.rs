@@ -2,9 +2,10 @@
 //! wanted one, as far as the live groups read. Never back by itself: a lower version is a setting.
 //!
 //! Separate from the gate because the gate answers once, and this remembers: also of a group that is
-//! behind, whose time it is not yet for a purchase that only a higher version can say.
+//! behind, whose time it is not yet for a purchase that only a higher version can say. It never
+//! stops asking: a group that is rolled back reads less than it did.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use prometheus::IntGauge;
@@ -14,40 +15,47 @@ use crate::metrics;
 
 /// The lowest version that anybody reads.
 const LOWEST: u8 = 1;
-/// The highest version that anything can need.
-const NEWEST: u32 = schemas::versions::NEWEST;
 /// No group has been heard of.
 const NOT_KNOWN: u8 = 0;
+/// So many questions in a row without an answer, and what was heard before no longer counts: it
+/// would refuse purchases for a reader that may long be upgraded, or gone.
+const FORGOTTEN_AFTER: u32 = 3;
 
 /// What a producer writes, and what it is to write. Shared between whoever writes and whoever asks.
 #[derive(Debug)]
 pub struct WriteVersion {
+    /// Whoever reads it: nobody is asked.
+    is_forced: bool,
     wanted: u8,
     written: IntGauge,
     /// What the slowest group reads, as last heard.
     slowest: AtomicU8,
+    /// Questions without an answer since the last one with.
+    unanswered: AtomicU32,
 }
 
 impl WriteVersion {
     /// That version, whoever reads it.
     #[must_use]
     pub fn fixed(version: u8) -> Self {
-        Self::from(version, version)
+        Self::from(version, version, true)
     }
 
     /// The lowest version until [`advance`](Self::advance) finds that more is understood.
     #[must_use]
     pub fn cautious(wanted: u8) -> Self {
-        Self::from(LOWEST.min(wanted), wanted)
+        Self::from(LOWEST.min(wanted), wanted, false)
     }
 
-    fn from(written: u8, wanted: u8) -> Self {
+    fn from(written: u8, wanted: u8, is_forced: bool) -> Self {
         let gauge = metrics::write_version();
         gauge.set(i64::from(written));
         Self {
+            is_forced,
             wanted,
             written: gauge,
             slowest: AtomicU8::new(NOT_KNOWN),
+            unanswered: AtomicU32::new(0),
         }
     }
 
@@ -71,18 +79,11 @@ impl WriteVersion {
 
     /// Whether a live group is known to read lower than `version`: it would park what needs that
     /// version, and what becomes of it would be decided without that group. False while nobody was
-    /// heard, and where the version is forced.
+    /// heard, or not for long, and where the version is forced.
     #[must_use]
     pub fn is_ahead_of_readers(&self, version: u32) -> bool {
         let slowest = self.slowest.load(Ordering::Relaxed);
         slowest != NOT_KNOWN && u32::from(slowest) < version
-    }
-
-    /// Whether there is nothing more to ask: the wanted version is written, and no group is known
-    /// to read lower than a purchase may need.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.is_reached() && !self.is_ahead_of_readers(NEWEST)
     }
 
     /// The version that is written now, as a metric.
@@ -97,10 +98,17 @@ impl WriteVersion {
     /// # Errors
     /// Why the wanted version is not written yet.
     pub async fn advance(&self, gate: &dyn VersionGate) -> Result<(), GateRefusal> {
-        if self.is_settled() {
+        if self.is_forced {
             return Ok(());
         }
-        let readers = gate.live_readers().await.map_err(GateRefusal::Unknown)?;
+        let readers = gate.live_readers().await.map_err(|why| {
+            let before = self.unanswered.fetch_add(1, Ordering::Relaxed);
+            if before + 1 >= FORGOTTEN_AFTER {
+                self.slowest.store(NOT_KNOWN, Ordering::Relaxed);
+            }
+            GateRefusal::Unknown(why)
+        })?;
+        self.unanswered.store(0, Ordering::Relaxed);
         let slowest = readers.iter().map(|reader| reader.reads).min();
         let known = slowest.unwrap_or(u8::MAX).max(LOWEST);
         self.slowest.store(known, Ordering::Relaxed);
@@ -112,9 +120,13 @@ impl WriteVersion {
         allow(readers, self.wanted, self.wanted)
     }
 
-    /// Asks again every `every` until there is nothing more to ask; says so when the wanted version
-    /// is written, and whenever what holds it back has changed.
+    /// Asks again every `every`, for ever; says so when the wanted version is written, and whenever
+    /// what stands in its way, or in the way of a purchase that needs it, has changed. Returns only
+    /// where the version is forced.
     pub async fn keep_advancing(&self, gate: &dyn VersionGate, every: Duration) {
+        if self.is_forced {
+            return;
+        }
         let mut known = None;
         let mut was_reached = false;
         loop {
@@ -123,15 +135,16 @@ impl WriteVersion {
                 was_reached = true;
                 tracing::info!(version = self.now(), "writing the wanted version");
             }
-            if self.is_settled() {
-                return;
-            }
-            if let Some(refusal) = refusal.filter(|_| !was_reached)
-                && known.as_ref() != Some(&refusal)
+            // Once it is written, a question without an answer changes nothing.
+            let refusal = refusal
+                .filter(|refusal| !was_reached || !matches!(refusal, GateRefusal::Unknown(_)));
+            if let Some(refusal) = &refusal
+                && known.as_ref() != Some(refusal)
             {
-                tracing::warn!(%refusal, version = self.now(), "writing a lower version meanwhile");
-                known = Some(refusal);
+                let version = self.now();
+                tracing::warn!(%refusal, version, "a group reads less than is to be written");
             }
+            known = refusal;
             tokio::time::sleep(every).await;
         }
     }
@@ -202,11 +215,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_forced_version_and_the_lowest_ask_nobody() {
-        for (version, written) in [(WriteVersion::fixed(3), 3), (WriteVersion::cautious(1), 1)] {
-            assert_eq!(version.advance(&Groups::new([])).await, Ok(()));
-            assert_eq!(version.now(), written);
-        }
+    async fn a_forced_version_asks_nobody() {
+        let version = WriteVersion::fixed(3);
+        assert_eq!(version.advance(&Groups::new([])).await, Ok(()));
+        assert_eq!(version.now(), 3);
     }
 
     #[tokio::test]
@@ -216,29 +228,79 @@ mod tests {
         for (reads, is_ahead) in [(&[1, 3][..], true), (&[2, 3], true), (&[3, 4], false)] {
             version.advance(&Groups::new([reading(reads)])).await.ok();
             assert_eq!(version.is_ahead_of_readers(3), is_ahead, "{reads:?}");
-            assert_eq!(version.is_settled(), !is_ahead, "{reads:?}");
         }
         let forced = WriteVersion::fixed(3);
-        assert!(forced.is_settled() && !forced.is_ahead_of_readers(3));
+        assert!(!forced.is_ahead_of_readers(3));
         let nobody = WriteVersion::cautious(3);
         nobody.advance(&Groups::new([reading(&[])])).await.unwrap();
         assert!(!nobody.is_ahead_of_readers(3));
     }
 
     #[tokio::test]
-    async fn it_keeps_asking_until_the_last_reader_has_followed() {
+    async fn a_reader_that_falls_back_is_heard_of_after_all_could_read_everything() {
+        let version = WriteVersion::cautious(3);
+        let groups = Groups::new([reading(&[3]), reading(&[2]), reading(&[3])]);
+        for is_ahead in [false, true, false] {
+            version.advance(&groups).await.ok();
+            assert_eq!(version.now(), 3, "never back by itself");
+            assert_eq!(version.is_ahead_of_readers(3), is_ahead);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_heard_is_forgotten_when_nobody_answers_for_long() {
+        let version = WriteVersion::cautious(3);
+        let away = || Err("kafka is away".into());
+        let groups = Groups::new([reading(&[1]), away(), away(), reading(&[1])]);
+        for _ in 0..4 {
+            version.advance(&groups).await.ok();
+            assert!(version.is_ahead_of_readers(2), "an answer came in between");
+        }
+        let groups = Groups::new([away(), away(), away()]);
+        for is_ahead in [true, true, false] {
+            version.advance(&groups).await.ok();
+            assert_eq!(version.is_ahead_of_readers(2), is_ahead);
+        }
+        assert_eq!(version.now(), 1);
+    }
+
+    /// Says when it is asked for more answers than it has, and leaves that question open.
+    struct OneMore(Groups, tokio::sync::Notify);
+
+    impl VersionGate for OneMore {
+        fn live_readers(&self) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+            if self.0.0.lock().unwrap().is_empty() {
+                self.1.notify_one();
+                return Box::pin(std::future::pending());
+            }
+            self.0.live_readers()
+        }
+    }
+
+    #[tokio::test]
+    async fn it_goes_on_asking_after_the_wanted_version_is_written() {
         let version = WriteVersion::cautious(2);
-        // The wanted version is written from the third on; a purchase may need more than that.
         let groups = Groups::new([
             reading(&[1]),
             Err("away".into()),
             reading(&[2]),
             Err("away".into()),
             reading(&[3]),
+            reading(&[1]),
         ]);
-        let every = Duration::from_millis(1);
-        version.keep_advancing(&groups, every).await;
+        let groups = OneMore(groups, tokio::sync::Notify::new());
+        tokio::select! {
+            () = version.keep_advancing(&groups, Duration::from_millis(1)) => panic!("it stopped"),
+            () = groups.1.notified() => {}
+        }
         assert_eq!(version.now(), 2);
-        assert!(groups.0.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_forced_version_goes_on_asking_nobody() {
+        let version = WriteVersion::fixed(3);
+        version
+            .keep_advancing(&Groups::new([]), Duration::MAX)
+            .await;
     }
 }
