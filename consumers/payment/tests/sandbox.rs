@@ -335,6 +335,36 @@ async fn a_declined_card_is_final_whatever_became_of_the_reply() {
 }
 
 #[tokio::test]
+async fn what_has_lapsed_is_not_captured_whatever_became_of_the_reply() {
+    for (fault, shares) in every_fault() {
+        let provider = Provider::new(|_| ()).await;
+        let intent = provider.authorised().await;
+        let lapsed = |faults| Faults {
+            authorisation_lapsed_per_mille: 1000,
+            ..faults
+        };
+        provider
+            .set_faults(&lapsed(faults_of(Call::Capture, shares)))
+            .await;
+        let mut capture = task(Call::Capture, Some(&intent));
+        let outcome = match provider.perform(&capture).await {
+            Some(outcome) => outcome,
+            None => {
+                provider.set_faults(&lapsed(Faults::default())).await;
+                capture.attempts = 1;
+                provider.perform_until_answered(capture).await
+            }
+        };
+        assert!(
+            matches!(outcome, Outcome::Declined { .. } | Outcome::Rejected { .. }),
+            "{fault}: {outcome:?}"
+        );
+        let kinds = provider.stop().await;
+        assert_eq!(kinds, [Kind::Authorised, Kind::Voided], "{fault}");
+    }
+}
+
+#[tokio::test]
 async fn past_the_key_window_what_was_done_is_found_and_not_done_again() {
     let provider = Provider::new(|config| config.key_retention = Duration::ZERO).await;
     let yesterday = |mut task: Task| {

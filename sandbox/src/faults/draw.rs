@@ -93,7 +93,16 @@ impl Faults {
 
     /// Whether the carrier refuses a shipment, at every attempt.
     pub(crate) fn refuses(&self, shipment_id: &str) -> bool {
-        mix(mix(self.seed) ^ hash(shipment_id)) % 1000 < u64::from(self.hand_over_refused_per_mille)
+        self.is_met(shipment_id, self.hand_over_refused_per_mille)
+    }
+
+    /// Whether an authorisation has lapsed when it is to be captured, at every attempt.
+    pub(crate) fn has_lapsed(&self, intent_id: &str) -> bool {
+        self.is_met(intent_id, self.authorisation_lapsed_per_mille)
+    }
+
+    fn is_met(&self, name: &str, share_per_mille: u16) -> bool {
+        mix(mix(self.seed) ^ hash(name)) % 1000 < u64::from(share_per_mille)
     }
 }
 

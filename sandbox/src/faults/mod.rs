@@ -38,6 +38,9 @@ pub struct Faults {
     pub retrieve_shipment: Shares,
     /// Of the shipments, how many the carrier refuses for good: a function of seed and shipment.
     pub hand_over_refused_per_mille: u16,
+    /// Of the authorisations, how many have lapsed by the time they are to be captured, as one does
+    /// that nobody captures within its days: a function of seed and payment intent.
+    pub authorisation_lapsed_per_mille: u16,
 }
 
 /// The faults of one operation, in per mille of its requests.
@@ -164,8 +167,19 @@ impl Faults {
                 }
             }
         }
-        if self.hand_over_refused_per_mille > 1000 {
-            mistakes.push("hand_over_refused_per_mille: more than 1000".into());
+        for (field, share) in [
+            (
+                "hand_over_refused_per_mille",
+                self.hand_over_refused_per_mille,
+            ),
+            (
+                "authorisation_lapsed_per_mille",
+                self.authorisation_lapsed_per_mille,
+            ),
+        ] {
+            if share > 1000 {
+                mistakes.push(format!("{field}: {share} is more than 1000"));
+            }
         }
         if let Some(storm) = self.storm
             && storm.every_ms != 0
@@ -255,6 +269,7 @@ mod tests {
                 ..Shares::default()
             },
             hand_over_refused_per_mille: 1001,
+            authorisation_lapsed_per_mille: 1002,
             storm: Some(Storm {
                 after_ms: 0,
                 for_ms: 5,
@@ -268,6 +283,7 @@ mod tests {
             "1001",
             "capture.latency_ms",
             "hand_over_refused_per_mille",
+            "authorisation_lapsed_per_mille",
             "storm",
         ] {
             assert!(mistakes.contains(part), "{part} in {mistakes}");

@@ -132,8 +132,9 @@ async fn capture(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
+    let lapsed = shared.service.faults().faults.has_lapsed(&id);
     change(shared, Operation::Capture, request, |form| {
-        provider::capture(&id, form)
+        provider::capture(&id, lapsed, form)
     })
     .await
 }

@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Capture {
         intent_id: String,
         amount_minor: Option<i64>,
+        lapsed: bool,
     },
     Cancel {
         intent_id: String,
@@ -65,7 +66,8 @@ pub(crate) fn decide(state: &State, command: &Command, at: i64, name: &str) -> O
         Command::Capture {
             intent_id,
             amount_minor,
-        } => settle::capture(state, intent_id, *amount_minor),
+            lapsed,
+        } => settle::capture(state, intent_id, *amount_minor, *lapsed),
         Command::Cancel { intent_id, reason } => {
             settle::cancel(state, intent_id, reason.as_deref())
         }

@@ -78,12 +78,13 @@ pub(crate) fn create(form: &Form) -> Result<Command, Box<Failure>> {
     }))
 }
 
-/// `POST /v1/payment_intents/{id}/capture`
-pub(crate) fn capture(intent_id: &str, form: &Form) -> Result<Command, Box<Failure>> {
+/// `POST /v1/payment_intents/{id}/capture`; `lapsed` is whether the authorisation did so by now.
+pub(crate) fn capture(intent_id: &str, lapsed: bool, form: &Form) -> Result<Command, Box<Failure>> {
     form.only(&["amount_to_capture"], &["expand"])?;
     Ok(Command::Capture {
         intent_id: intent_id.to_owned(),
         amount_minor: form.amount("amount_to_capture")?,
+        lapsed,
     })
 }
 

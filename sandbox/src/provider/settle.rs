@@ -40,21 +40,35 @@ fn shown(intent: &Intent) -> Reply {
     }
 }
 
-/// Takes what is held, or a part of it and gives the rest back.
+/// Takes what is held, or a part of it and gives the rest back. What has lapsed was let go: that
+/// comes to light here, and is answered like any capture of an intent that was cancelled.
+/// <https://docs.stripe.com/payments/place-a-hold-on-a-payment-method>
 pub(super) fn capture(
     state: &State,
     intent_id: &str,
     amount_minor: Option<i64>,
+    lapsed: bool,
 ) -> Result<Outcome, Box<Failure>> {
     let intent = find(state, intent_id, 404)?;
-    if intent.status != Status::RequiresCapture {
-        let status = intent.status.as_str();
-        return Err(failure::unexpected_state(
+    let not_capturable = |status: Status| {
+        let status = status.as_str();
+        failure::unexpected_state(
             intent_id,
             format!(
                 "This PaymentIntent could not be captured because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be captured: requires_capture."
             ),
-        ));
+        )
+    };
+    if intent.status != Status::RequiresCapture {
+        return Err(not_capturable(intent.status));
+    }
+    if lapsed {
+        let change = Change::Voided {
+            movement: movement(intent, intent.capturable_minor()),
+            reason: Some("automatic".to_owned()),
+        };
+        let reply = Reply::Failure(not_capturable(Status::Canceled));
+        return Ok((change, reply));
     }
     let held = intent.capturable_minor();
     let amount = amount_minor.unwrap_or(held);

@@ -304,6 +304,38 @@ async fn the_carrier_takes_a_shipment_once_and_refuses_on_request() {
 }
 
 #[tokio::test]
+async fn an_authorisation_lapses_on_request_and_cannot_be_captured_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(config(folder.path())).await;
+    let caller = running.caller.clone();
+    let held = caller.authorise("p-1", "pm_card_visa").await.unwrap();
+    let intent = held.json()["id"].as_str().unwrap().to_owned();
+    caller
+        .set_faults(&Faults {
+            authorisation_lapsed_per_mille: 1000,
+            ..Faults::default()
+        })
+        .await;
+    for key in ["p-1:capture", "p-1:capture", "another"] {
+        let refused = caller.act(&intent, "capture", key).await.unwrap();
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.code(), "payment_intent_unexpected_state");
+        let shown = &refused.json()["error"]["payment_intent"];
+        assert_eq!(shown["status"], "canceled");
+        assert_eq!(shown["amount_capturable"], 0);
+    }
+    caller.set_faults(&Faults::default()).await;
+    let again = caller.act(&intent, "capture", "one more").await.unwrap();
+    assert_eq!(again.status, 400, "it is final");
+    running.stop().await;
+    let kinds: Vec<_> = entries(folder.path())
+        .into_iter()
+        .map(|entry| entry.kind)
+        .collect();
+    assert_eq!(kinds, [Kind::Authorised, Kind::Voided]);
+}
+
+#[tokio::test]
 async fn a_500_without_effect_that_was_saved_is_replayed_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(config(folder.path())).await;

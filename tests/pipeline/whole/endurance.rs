@@ -188,6 +188,7 @@ fn faults() -> Faults {
         retrieve: of_all.clone(),
         search: of_all.clone(),
         hand_over: of_all,
+        authorisation_lapsed_per_mille: 10,
         ..Faults::default()
     }
 }
