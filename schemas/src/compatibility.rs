@@ -2,20 +2,21 @@
 //!
 //! Stricter than Avro's own rules, on purpose: Avro calls renames by alias, wider numbers and
 //! logical types compatible, and decoders then fail on them or change the meaning in silence.
-//! Here a field may be added with a default or removed when it had one, and nothing may change.
+//! Here a field may be added with a default, and nothing may change or go: what is removed, or
+//! renamed, reads as its default to an older reader, which cannot know that it says nothing.
 
 use std::collections::BTreeMap;
 
 use apache_avro::Schema;
 use apache_avro::schema::{EnumSchema, RecordField, RecordSchema};
 
-/// Every fault between two versions of one record, in either direction, as sentences that name
-/// the field; empty when any reader may meet any writer.
+/// Every fault between an older and a newer version of one record, as sentences that name the
+/// field; empty when readers of either may meet writers of the other.
 #[must_use]
-pub fn faults(one: &Schema, other: &Schema) -> Vec<String> {
-    let mut faults = rule_faults(one);
-    faults.extend(rule_faults(other));
-    compare(one, other, "", &mut faults);
+pub fn faults(older: &Schema, newer: &Schema) -> Vec<String> {
+    let mut faults = rule_faults(older);
+    faults.extend(rule_faults(newer));
+    compare(older, newer, "", &mut faults);
     faults.sort();
     faults.dedup();
     faults
@@ -82,42 +83,44 @@ fn inspect(schema: &Schema, path: &str, faults: &mut Vec<String>) {
     }
 }
 
-fn compare(one: &Schema, other: &Schema, path: &str, faults: &mut Vec<String>) {
-    match (one, other) {
-        (Schema::Record(one), Schema::Record(other)) => records(one, other, path, faults),
-        (Schema::Enum(one), Schema::Enum(other)) => enums(one, other, path, faults),
-        (Schema::Array(one), Schema::Array(other)) => {
-            compare(&one.items, &other.items, path, faults)
+fn compare(older: &Schema, newer: &Schema, path: &str, faults: &mut Vec<String>) {
+    match (older, newer) {
+        (Schema::Record(older), Schema::Record(newer)) => records(older, newer, path, faults),
+        (Schema::Enum(older), Schema::Enum(newer)) => enums(older, newer, path, faults),
+        (Schema::Array(older), Schema::Array(newer)) => {
+            compare(&older.items, &newer.items, path, faults)
         }
-        (Schema::Map(one), Schema::Map(other)) => compare(&one.types, &other.types, path, faults),
-        (Schema::Union(one), Schema::Union(other)) => {
-            if one.variants().len() != other.variants().len() {
+        (Schema::Map(older), Schema::Map(newer)) => {
+            compare(&older.types, &newer.types, path, faults)
+        }
+        (Schema::Union(older), Schema::Union(newer)) => {
+            if older.variants().len() != newer.variants().len() {
                 faults.push(format!("{path}: the union has other branches"));
             }
-            for (one, other) in one.variants().iter().zip(other.variants()) {
-                compare(one, other, path, faults);
+            for (older, newer) in older.variants().iter().zip(newer.variants()) {
+                compare(older, newer, path, faults);
             }
         }
-        (one, other) if one != other => faults.push(format!("{path}: the type changes")),
+        (older, newer) if older != newer => faults.push(format!("{path}: the type changes")),
         _ => {}
     }
 }
 
-fn records(one: &RecordSchema, other: &RecordSchema, path: &str, faults: &mut Vec<String>) {
-    if one.name != other.name {
+fn records(older: &RecordSchema, newer: &RecordSchema, path: &str, faults: &mut Vec<String>) {
+    if older.name != newer.name {
         faults.push(format!(
             "{path}: {} becomes {}",
-            one.name.name(),
-            other.name.name()
+            older.name.name(),
+            newer.name.name()
         ));
     }
-    let of_other: BTreeMap<&str, &RecordField> = other
+    let of_newer: BTreeMap<&str, &RecordField> = newer
         .fields
         .iter()
         .map(|field| (field.name.as_str(), field))
         .collect();
-    for field in &one.fields {
-        match of_other.get(field.name.as_str()) {
+    for field in &older.fields {
+        match of_newer.get(field.name.as_str()) {
             Some(same) => {
                 let deeper = format!("{path}{}.", field.name);
                 compare(&field.schema, &same.schema, &deeper, faults);
@@ -125,39 +128,29 @@ fn records(one: &RecordSchema, other: &RecordSchema, path: &str, faults: &mut Ve
                     faults.push(format!("{path}{}: the default changes", field.name));
                 }
             }
-            None => only_in_one(field, path, faults),
+            None => faults.push(format!("{path}{}: removed or renamed", field.name)),
         }
     }
-    for field in &other.fields {
-        if !one.lookup.contains_key(&field.name) {
-            only_in_one(field, path, faults);
+    for field in &newer.fields {
+        if !older.lookup.contains_key(&field.name) && field.default.is_none() {
+            faults.push(format!("{path}{}: added without a default", field.name));
         }
-    }
-}
-
-fn only_in_one(field: &RecordField, path: &str, faults: &mut Vec<String>) {
-    if field.default.is_none() {
-        faults.push(format!(
-            "{path}{}: added or removed without a default",
-            field.name
-        ));
     }
 }
 
 /// Symbols may be added at the end: an older reader takes the type-level default for them.
-fn enums(one: &EnumSchema, other: &EnumSchema, path: &str, faults: &mut Vec<String>) {
-    if one.name != other.name {
+fn enums(older: &EnumSchema, newer: &EnumSchema, path: &str, faults: &mut Vec<String>) {
+    if older.name != newer.name {
         faults.push(format!(
             "{path}: {} becomes {}",
-            one.name.name(),
-            other.name.name()
+            older.name.name(),
+            newer.name.name()
         ));
     }
-    if one.default != other.default {
+    if older.default != newer.default {
         faults.push(format!("{path}: the enum's default changes"));
     }
-    let shorter = one.symbols.len().min(other.symbols.len());
-    if one.symbols[..shorter] != other.symbols[..shorter] {
+    if !newer.symbols.starts_with(&older.symbols) {
         faults.push(format!("{path}: symbols are removed, renamed or moved"));
     }
 }

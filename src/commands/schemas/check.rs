@@ -23,7 +23,7 @@ Example:
 
 /// Checks that every version of a record may stand beside every other; exits 1 when not
 ///
-/// Stricter than Avro: fields are only added or removed with a default, and nothing changes its
+/// Stricter than Avro: fields are only added, with a default, and nothing is removed or changes its
 /// type, name, default or order of symbols. With registry.url set, the registry is asked too.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
