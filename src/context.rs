@@ -46,6 +46,7 @@ impl Context {
         let of_variable = self
             .environment
             .get("COUNTERFLOW_CONFIG")
+            .filter(|path| !path.is_empty())
             .map(PathBuf::from);
         let file = self.flags.config.clone().or(of_variable);
         let mut flags: Vec<Flag> = self.flags.set.iter().map(|set| Flag::set(set)).collect();

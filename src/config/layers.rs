@@ -168,6 +168,28 @@ impl Layers {
         self.entries.contains_key(key)
     }
 
+    /// The same values, but for these keys, which have their defaults again.
+    pub(super) fn with_defaults_for(&self, keys: &[String]) -> Self {
+        let mut entries = self.entries.clone();
+        for key in keys {
+            let default = (SETTINGS.iter())
+                .find(|setting| setting.key == key)
+                .and_then(|setting| setting.default.map(|text| (setting, text)));
+            match default {
+                Some((setting, text)) => entries.insert(
+                    key.clone(),
+                    Entry {
+                        text: text.to_owned(),
+                        origin: Origin::Default,
+                        shown: setting.shown,
+                    },
+                ),
+                None => entries.remove(key),
+            };
+        }
+        Self { entries }
+    }
+
     /// The values of a table, by what follows its name.
     pub(super) fn below(&self, key: &str) -> BTreeMap<String, String> {
         let entry = |(name, entry): (&String, &Entry)| {

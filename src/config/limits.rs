@@ -11,8 +11,14 @@ use super::{
 };
 use crate::wiring::member_config;
 
-/// Checks every pair.
+/// Checks every pair, and then the whole.
 pub(super) fn check(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
+    check_pairs(config, layers, mistakes);
+    check_member(config, mistakes);
+}
+
+/// Checks every pair; each mistake names the settings that it is about.
+pub(super) fn check_pairs(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
     check_times(config, layers, mistakes);
     check_sizes(config, layers, mistakes);
     check_replicas(config, layers, mistakes);
@@ -22,7 +28,6 @@ pub(super) fn check(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {
         let problem = "must not be above schemas.reader_version: what is written must be readable";
         mistakes.push(at(layers, key, problem));
     }
-    check_member(config, mistakes);
 }
 
 fn check_times(config: &Config, layers: &Layers, mistakes: &mut Mistakes) {

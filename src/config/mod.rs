@@ -24,7 +24,7 @@ pub use settings::{
 };
 pub use value::{
     AccountKeys, Bytes, CurrencyBySymbol, DatabaseUrl, DateOrder, GroupProtocol, HttpUrl,
-    LogFormat, LogLevel, SchemaVersion, Secret, Share, Window, parse_duration,
+    LogFormat, LogLevel, SchemaVersion, Secret, Share, Window, parse_address, parse_duration,
 };
 
 use layers::Layers;
@@ -67,8 +67,29 @@ pub fn load(inputs: &Inputs<'_>, required: &[&'static str]) -> Result<Loaded, Mi
             }
             mistakes.into_result(Loaded { config, effective })
         }
-        None => Err(mistakes),
+        None => {
+            check_the_rest(&layers, &mut mistakes);
+            Err(mistakes)
+        }
     }
+}
+
+/// The limits of what can be read, with defaults for what cannot: a mistake in one value must not
+/// hide that others do not fit together.
+fn check_the_rest(layers: &Layers, mistakes: &mut Mistakes) {
+    let malformed: Vec<String> = mistakes.0.iter().map(|one| one.key.clone()).collect();
+    let rest = layers.with_defaults_for(&malformed);
+    let Some(config) = Config::read(&rest, &mut Mistakes::default()) else {
+        return;
+    };
+    let mut found = Mistakes::default();
+    limits::check_pairs(&config, &rest, &mut found);
+    // What a default does not fit to was never said.
+    found.0.retain(|one| {
+        let is_about = |key: &String| one.key == *key || one.problem.contains(key.as_str());
+        !malformed.iter().any(is_about)
+    });
+    mistakes.0.append(&mut found.0);
 }
 
 #[cfg(test)]

@@ -345,3 +345,29 @@ fn every_setting_says_what_it_does_and_its_default_is_listed() {
         assert!(listing.contains(setting.key), "{}", setting.key);
     }
 }
+
+#[test]
+fn a_mistake_in_one_value_does_not_hide_that_others_do_not_fit_together() {
+    let flags = [
+        "consumer.lanes=many",
+        "consumer.drain_timeout=1ms",
+        "topics.min_insync_replicas=3",
+        "consumer.session_timeout=soon",
+    ];
+    let problems = problems(read("", &[], &flags));
+    let about = |key: &str| (problems.iter()).filter(|one| one.starts_with(key)).count();
+    assert_eq!(about("consumer.lanes"), 1, "{problems:?}");
+    assert_eq!(about("consumer.session_timeout"), 1, "{problems:?}");
+    assert_eq!(about("topics.min_insync_replicas"), 1, "{problems:?}");
+    // The linger does not fit into the drain; what the session time-out would be is not known.
+    assert_eq!(about("consumer.batch_linger"), 1, "{problems:?}");
+    assert_eq!(problems.len(), 4, "{problems:?}");
+}
+
+#[test]
+fn nothing_is_counted_in_more_than_millions() {
+    for flag in ["http.max_in_flight=9000000000000000000", "consumer.lanes=0"] {
+        let problems = problems(read("", &[], &[flag]));
+        assert!(problems[0].contains("from 1 to 1000000"), "{problems:?}");
+    }
+}

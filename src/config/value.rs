@@ -81,7 +81,7 @@ values! {
     String, "a text that is not empty", |text| (!text.trim().is_empty()).then(|| text.to_owned());
     bool, "true or false", |text| text.parse().ok();
     u32, "a whole number, at least 0", |text| text.parse().ok();
-    NonZeroUsize, "a whole number, at least 1", |text| text.parse().ok();
+    NonZeroUsize, "a whole number from 1 to 1000000", |text| count(text);
     SocketAddr, "an address and port such as 127.0.0.1:8080", |text| text.parse().ok();
     PathBuf, "a path", |text| (!text.is_empty()).then(|| PathBuf::from(text));
     Duration, "a time such as 250ms, 10s, 15m, 2h or 5d, longer than 0", |text| duration(text);
@@ -278,6 +278,22 @@ pub(super) fn without_password(url: &str) -> String {
 /// The form that is expected.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     duration(text).ok_or_else(|| format!("expected {}", Duration::FORM))
+}
+
+/// Reads an address such as `http://127.0.0.1:8080`, as settings and flags have it.
+///
+/// # Errors
+/// The form that is expected.
+pub fn parse_address(text: &str) -> Result<String, String> {
+    let url = http_url(text).ok_or_else(|| format!("expected {}", HttpUrl::FORM))?;
+    Ok(url.0)
+}
+
+/// Nothing that is counted in a process is more than a million of it, and what takes such a number
+/// may reserve memory for it.
+fn count(text: &str) -> Option<NonZeroUsize> {
+    let number = text.parse::<NonZeroUsize>().ok();
+    number.filter(|number| number.get() <= 1_000_000)
 }
 
 fn duration(text: &str) -> Option<Duration> {
