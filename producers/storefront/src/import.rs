@@ -13,7 +13,7 @@ use schemas::validate::Times;
 
 use crate::problem::{FieldError, Problem};
 use crate::submit::Shop;
-use crate::{account, key, purchases};
+use crate::{account, body, key, purchases};
 
 /// `POST /v1/import`
 pub(crate) async fn submit(
@@ -23,7 +23,7 @@ pub(crate) async fn submit(
 ) -> Result<Response, Problem> {
     let account = account::of(&headers, &shop.config.accounts)?;
     let key = key::required(&headers)?;
-    let body = purchases::json(&headers, body)?;
+    let body = body::json(&headers, body)?;
     let origin = v0::Origin {
         account: &account,
         key: &key,

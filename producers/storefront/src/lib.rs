@@ -7,6 +7,7 @@
 
 mod account;
 mod admin;
+mod body;
 mod config;
 mod edge;
 mod import;

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use schemas::domain::{CancellationRequested, Event};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::body::{PurchaseId, json, unreadable};
 use crate::order::{self, Origin};
 use crate::problem::{Code, FieldError, Problem};
 use crate::read_model::{PurchaseStatus, ReadModelAway, TimelineEntry};
@@ -56,7 +57,7 @@ pub(crate) struct Wait {
 /// `GET /v1/purchases/{id}`
 pub(crate) async fn show(
     State(shop): State<Arc<Shop>>,
-    Path(purchase_id): Path<String>,
+    PurchaseId(purchase_id): PurchaseId,
     headers: HeaderMap,
     query: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -96,7 +97,7 @@ struct Timeline {
 /// `GET /v1/purchases/{id}/timeline`
 pub(crate) async fn timeline(
     State(shop): State<Arc<Shop>>,
-    Path(purchase_id): Path<String>,
+    PurchaseId(purchase_id): PurchaseId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     account::reaches(&headers, &shop.config.accounts, &purchase_id)?;
@@ -117,13 +118,11 @@ pub(crate) async fn timeline(
 /// whether it was stopped, or comes back as a return, or it was too late, is said in its timeline.
 pub(crate) async fn cancel(
     State(shop): State<Arc<Shop>>,
-    Path(purchase_id): Path<String>,
+    PurchaseId(purchase_id): PurchaseId,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     account::reaches(&headers, &shop.config.accounts, &purchase_id)?;
-    schemas::validate::id("invalid_purchase_id", "purchase_id", &purchase_id)
-        .map_err(|refused| Problem::fields(vec![order::of_refused(&refused)]))?;
     let asker = key::optional(&headers)?.unwrap_or_default();
     let reason = cancel_reason(&headers, body)?;
     let request = CancellationRequested {
@@ -163,33 +162,6 @@ fn cancel_reason(
         let detail = format!("expected one of {}", CANCEL_REASONS.join(", "));
         invalid("reason", "unknown_word", &detail)
     })
-}
-
-/// The body as JSON.
-pub(crate) fn json(
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Value, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") && !kind.ends_with("+json") {
-        let detail = "send content-type: application/json";
-        return Err(Problem::new(Code::UnsupportedMediaType, detail));
-    }
-    let body = body.map_err(unreadable)?;
-    serde_json::from_slice(&body).map_err(|error| {
-        // Where, not what: the text may be personal.
-        let detail = format!("line {}, column {}", error.line(), error.column());
-        Problem::new(Code::InvalidJson, detail)
-    })
-}
-
-fn unreadable(rejection: BytesRejection) -> Problem {
-    if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(Code::BodyTooLarge, "send less at a time");
-    }
-    Problem::new(Code::ConnectionBroken, "the body ended too early")
 }
 
 fn invalid(field: &str, code: &'static str, detail: &str) -> Problem {

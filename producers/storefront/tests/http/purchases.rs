@@ -270,6 +270,37 @@ async fn a_cancellation_is_published_once_per_asker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_no_purchase_can_have_is_nowhere() {
+    let running = start(Config::default()).await;
+    let long = "x".repeat(129);
+    for id in ["a%00b", "%ff", "%20a", "a%E2%80%8B", long.as_str()] {
+        for path in ["", "/timeline"] {
+            let shown = running.get(&format!("/v1/purchases/{id}{path}")).await;
+            problem(shown, 404, "no_such_address").await;
+        }
+        let path = format!("/v1/purchases/{id}/cancel");
+        let cancelled = running.post(&path, None, &json!({})).await;
+        problem(cancelled, 404, "no_such_address").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_stands_twice_has_no_meaning() {
+    let running = start(Config::default()).await;
+    let text = body().to_string().replacen('{', r#"{"currency":"EUR","#, 1);
+    let refused = running
+        .http
+        .post(format!("{}/v1/purchases", running.base))
+        .header("idempotency-key", "\"key-1\"")
+        .header("content-type", "application/json")
+        .body(text)
+        .send()
+        .await
+        .unwrap();
+    problem(refused, 400, "invalid_json").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_kafka_is_not_an_outage_of_the_shop() {
     let running = start(Config::default()).await;
     running.cluster.go_down().unwrap();
