@@ -8,8 +8,8 @@ use client::Publisher;
 use prometheus::Registry;
 use schemas::{
     Encoder,
-    domain::{StockAdjusted, StockReceived},
-    ids,
+    domain::{Event, Fact, StockAdjusted, StockReceived},
+    ids, validate,
 };
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ enum Action {
         #[arg(required = true, value_parser = received, value_name = "SKU=QUANTITY")]
         items: Vec<Item>,
         /// The name of the delivery: sent again under the same name, it counts once
-        #[arg(long)]
+        #[arg(long, value_parser = name)]
         id: Option<String>,
     },
     /// Says what a count has found: the difference to what was thought to be there
@@ -70,7 +70,7 @@ enum Action {
         #[arg(long)]
         reason: String,
         /// The name of the count: sent again under the same name, it counts once
-        #[arg(long)]
+        #[arg(long, value_parser = name)]
         id: Option<String>,
     },
     Show(show::Arguments),
@@ -107,12 +107,12 @@ pub(crate) async fn run(context: &Context, asked: Arguments) -> anyhow::Result<E
         Action::Receive { items, id } => {
             named_once(&items)?;
             let name = named(id);
-            (receipts(items, &name, now), name)
+            (valid(receipts(items, &name, now), now)?, name)
         }
         Action::Adjust { items, reason, id } => {
             named_once(&items)?;
             let name = named(id);
-            (counts(items, &name, &reason, now), name)
+            (valid(counts(items, &name, &reason, now), now)?, name)
         }
     };
     let config = context.start_once(&["kafka.bootstrap_servers"])?;
@@ -186,6 +186,20 @@ fn counts(items: Vec<Item>, id: &str, reason: &str, now: i64) -> Vec<Movement> {
     items.into_iter().map(count).collect()
 }
 
+/// What no reader would take is refused before anything of it is published.
+fn valid(movements: Vec<Movement>, now: i64) -> Result<Vec<Movement>, Misuse> {
+    let times = validate::Times::known_by(now);
+    for movement in &movements {
+        let (sku, fact) = match movement {
+            Movement::Received(one) => (&one.sku, Fact::StockReceived(one.clone())),
+            Movement::Adjusted(one) => (&one.sku, Fact::StockAdjusted(one.clone())),
+        };
+        validate::event(&Event::Fact(fact), times)
+            .map_err(|refused| Misuse(format!("SKU {sku}: {refused}")))?;
+    }
+    Ok(movements)
+}
+
 async fn publish(config: &Config, movements: Vec<Movement>) -> anyhow::Result<Vec<Published>> {
     let codec = open_codec(config, &Registry::new()).await?;
     let settings = publisher_config(config, "counterflow-stock");
@@ -242,6 +256,11 @@ async fn send(
     }
 }
 
+fn name(text: &str) -> Result<String, String> {
+    let name = validate::id("invalid_id", "the name", text).map(|()| text.to_owned());
+    name.map_err(|refused| refused.to_string())
+}
+
 fn received(text: &str) -> Result<Item, String> {
     let item = item(text).filter(|item| item.quantity > 0);
     item.ok_or_else(|| "expected SKU=QUANTITY with at least 1, such as 2341083=100".to_owned())
@@ -278,6 +297,24 @@ mod tests {
             assert!(received(wrong).is_err(), "{wrong}");
         }
         assert!(adjusted("2341083=0").is_err());
+    }
+
+    #[test]
+    fn what_no_reader_would_take_is_refused_before_it_is_published() {
+        let now = validate::OLDEST;
+        let receipt = |text: &str| receipts(vec![received(text).unwrap()], "delivery-17", now);
+        assert!(valid(receipt("7=100"), now).is_ok());
+        let refused = valid(receipt("7=9223372036854775807"), now).err().unwrap();
+        assert!(refused.to_string().contains("SKU 7"), "{refused}");
+        let count = |reason: &str| counts(vec![adjusted("8=6").unwrap()], "count", reason, now);
+        assert!(valid(count("damaged"), now).is_ok());
+        for reason in ["", "x".repeat(100_000).as_str()] {
+            assert!(valid(count(reason), now).is_err());
+        }
+        for id in ["", " ", "a\u{0}b"] {
+            assert!(name(id).is_err(), "{id:?}");
+        }
+        assert_eq!(name("delivery-17").as_deref(), Ok("delivery-17"));
     }
 
     #[test]
