@@ -9,7 +9,7 @@ use prometheus::Registry;
 use simulator::{Mix, Plan, Report, Ways};
 
 use crate::{
-    config::Config,
+    config::{self, Config},
     context::Context,
     exit::{End, Misuse},
     output, shutdown,
@@ -73,7 +73,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_parser = share)]
     http: Option<f64>,
     /// The storefront's address, for --http
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = config::parse_address)]
     storefront: Option<String>,
     /// A file in which every intent is written down before it is acted on
     #[arg(long, value_name = "FILE")]

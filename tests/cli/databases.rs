@@ -145,17 +145,27 @@ fn schemas_that_are_released_may_stand_beside_each_other() {
 fn a_schema_that_would_break_readers_is_refused_with_the_field() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("purchase.v4.avsc");
-    let schema = r#"{"type":"record","name":"Purchase","namespace":"shop","fields":[
-        {"name":"event_id","type":"string"},{"name":"coupon","type":"string"}]}"#;
-    std::fs::write(&file, schema).unwrap();
-    let asked = ["schemas", "check", "--file", file.to_str().unwrap()];
-    let ended = counterflow(&asked, &[]).code(1);
-    assert!(
-        ended
-            .stdout
-            .contains("coupon: added or removed without a default"),
-        "{ended:?}"
-    );
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        counterflow(&["schemas", "check", "--file", file.to_str().unwrap()], &[])
+    };
+    let newest = schemas::released::newest("Purchase").unwrap().text;
+    let added = |field: &str| {
+        let fields = newest.find("\"fields\"").unwrap();
+        let at = fields + newest[fields..].find('[').unwrap() + 1;
+        format!("{}{field},{}", &newest[..at], &newest[at..])
+    };
+    let coupon = r#"{"name": "coupon", "type": "string", "doc": "", "default": ""}"#;
+    check(&added(coupon)).code(0);
+    let renamed = newest.replace("\"currency\"", "\"currency_code\"");
+    let without_default = added(r#"{"name": "coupon", "type": "string", "doc": ""}"#);
+    for (text, fault) in [
+        (renamed, "currency: removed or renamed"),
+        (without_default, "coupon: added without a default"),
+    ] {
+        let ended = check(&text).code(1);
+        assert!(ended.stdout.contains(fault), "{ended:?}");
+    }
 }
 
 on_both_databases!(

@@ -169,8 +169,13 @@ fn a_redrive_is_a_dry_run_until_it_is_confirmed_and_never_endless(url: &str) {
     let done = redrive(&["--all", "--yes"]).code(0).json();
     assert_eq!(done["marked"], 4);
     assert_eq!((in_state("redrive"), in_state("set-aside")), (4, 1));
-    let again = redrive(&["shop.purchases.v1[0]@1", "--yes"]).code(0).json();
-    assert_eq!(again["marked"], 0);
+    for id in ["shop.purchases.v1[0]@1", "shop.nothing.v1[0]@7"] {
+        let again = redrive(&[id, "--yes"]).code(1).json();
+        assert_eq!(
+            (&again["marked"], &again["not_set_aside"][0]),
+            (&0.into(), &id.into())
+        );
+    }
 }
 
 on_both_databases!(

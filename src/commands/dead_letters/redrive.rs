@@ -5,7 +5,7 @@
 //! no record: its task waits again, and the other side is asked once more under the same key. What
 //! comes back too often is left for a person.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::Args;
 use runtime::{
@@ -39,8 +39,8 @@ const LETTERS_MAX: i64 = 10_000;
 ///
 /// Takes those with the ids, or those that every filter fits, 10 000 at a time. An answer that was
 /// set aside is asked for again: its task is performed once more. A letter that was
-/// redriven consumer.redrives_max times and came back each time is left alone. With --wait, exits
-/// 1 when any came back or was not taken in time.
+/// redriven consumer.redrives_max times and came back each time is left alone. Exits 1 when an id
+/// names nothing that is set aside, and with --wait when any came back or was not taken in time.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Arguments {
@@ -76,6 +76,8 @@ struct Choice {
     take: Vec<Letter>,
     /// Came back too often.
     looped: Vec<Letter>,
+    /// Named, and not set aside: unknown, or redriven already.
+    absent: Vec<String>,
 }
 
 pub(super) async fn run(
@@ -89,7 +91,8 @@ pub(super) async fn run(
         let why = "redrive: name ids, give a filter, or say --all";
         return Err(Misuse(why.to_owned()).into());
     }
-    let choice = choose(chosen(store, asked, now).await?, redrives_max);
+    let mut choice = choose(chosen(store, asked, now).await?, redrives_max);
+    choice.absent = absent(&asked.ids, &choice);
     let marked = match asked.yes {
         true => mark(store, &choice.take, asked.rate).await?,
         false => 0,
@@ -104,6 +107,7 @@ pub(super) async fn run(
             "dry_run": !asked.yes,
             "chosen": all(&choice.take),
             "left_after_too_many_redrives": all(&choice.looped),
+            "not_set_aside": choice.absent,
             "marked": marked,
             "became": became,
         }))?;
@@ -120,7 +124,8 @@ pub(super) async fn run(
             ))?;
         }
     }
-    match became.is_none_or(|became| became.came_back + became.waiting == 0) {
+    let is_applied = became.is_none_or(|became| became.came_back + became.waiting == 0);
+    match is_applied && choice.absent.is_empty() {
         true => Ok(End::Done),
         false => Ok(End::No),
     }
@@ -162,6 +167,15 @@ fn choose(letters: Vec<Letter>, redrives_max: i64) -> Choice {
     choice
 }
 
+/// Which of the ids name nothing that is set aside.
+fn absent(ids: &[String], choice: &Choice) -> Vec<String> {
+    let found: BTreeSet<&String> = (choice.take.iter().chain(&choice.looped))
+        .map(|letter| &letter.dead_letter_id)
+        .collect();
+    let absent = ids.iter().filter(|id| !found.contains(id));
+    absent.cloned().collect()
+}
+
 /// Marks them, at most `rate` per second, a statement per second. A letter whose state has changed
 /// meanwhile is left to whoever changed it.
 async fn mark(store: &dyn Store, letters: &[Letter], rate: u32) -> Result<u64, StoreError> {
@@ -199,6 +213,10 @@ fn as_text(asked: &Arguments, choice: &Choice, marked: u64, redrives_max: i64) -
         text.push_str(&output::columns(&rows));
         let count = choice.take.len();
         text.push_str(&format!("{count} would be redriven; --yes does it\n"));
+    }
+    if !choice.absent.is_empty() {
+        let absent = choice.absent.join(", ");
+        text.push_str(&format!("not set aside, or not known: {absent}\n"));
     }
     if !choice.looped.is_empty() {
         let count = choice.looped.len();
