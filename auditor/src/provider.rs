@@ -31,6 +31,10 @@ pub(crate) fn sort(
     report: &mut Report,
 ) -> Result<(), AuditError> {
     let unreadable = |error: journal::Error| AuditError::ProviderJournal(error.to_string());
+    if !journal::stands_in(folder).map_err(unreadable)? {
+        let why = format!("{} holds no journal", folder.display());
+        return Err(AuditError::ProviderJournal(why));
+    }
     for entry in journal::read(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let row = ProviderRow {

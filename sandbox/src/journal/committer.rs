@@ -171,9 +171,12 @@ impl Committed {
     }
 }
 
+/// The file that is locked.
+pub(super) const LOCK: &str = "lock";
+
 /// Held for as long as the writer lives, released by the system however the process ends.
 fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let failed = |source| Error::Io {
         what: "lock",
         path: path.clone(),

@@ -138,6 +138,16 @@ pub struct Entries {
     ended: bool,
 }
 
+/// Whether a folder is a journal's: one that nothing was written to yet has its lock.
+///
+/// # Errors
+/// [`Error::Io`] when the folder is not there.
+pub fn stands_in(folder: impl AsRef<Path>) -> Result<bool, Error> {
+    let folder = folder.as_ref();
+    let segments = super::segments::list(folder)?;
+    Ok(!segments.is_empty() || folder.join(super::committer::LOCK).exists())
+}
+
 /// Reads a journal as an auditor does, one segment in memory at a time.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ mod segments;
 use std::{io, path::PathBuf};
 
 pub(crate) use committer::{Journal, Lost};
-pub use entry::{Entries, Entry, Kind, read};
+pub use entry::{Entries, Entry, Kind, read, stands_in};
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
