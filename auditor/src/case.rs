@@ -46,6 +46,9 @@ pub(crate) struct Bought {
     pub(crate) says: u64,
 }
 
+/// How many later records of a purchase are kept in case a group has acted on one of them.
+pub(crate) const AGAIN_MAX: usize = 16;
+
 /// A later record of the purchase that says something else.
 #[derive(Debug, Clone)]
 pub(crate) struct Contradiction {
@@ -111,6 +114,10 @@ pub(crate) struct Standstill {
 #[derive(Debug, Default)]
 pub(crate) struct Case {
     pub(crate) bought: Option<Bought>,
+    /// Later records of it, whatever they say: at most [`AGAIN_MAX`].
+    pub(crate) again: Vec<Bought>,
+    /// Which of those a group acts on instead of the first, where it does.
+    pub(crate) acting: BTreeMap<Group, usize>,
     pub(crate) contradictions: Vec<Contradiction>,
     /// Event ids of all purchase records.
     pub(crate) purchase_events: Vec<String>,
@@ -189,6 +196,20 @@ impl Case {
             | Witness::Customers { .. }
             | Witness::Parked { .. } => {}
         }
+    }
+
+    /// The record that a group acts on: the first, unless it had set that one aside.
+    pub(crate) fn bought_by(&self, group: Group) -> Option<&Bought> {
+        match self.acting.get(&group) {
+            Some(index) => self.again.get(*index),
+            None => self.bought.as_ref(),
+        }
+    }
+
+    /// Whether a group acts on a record that says something else than the first.
+    pub(crate) fn acts_otherwise(&self, group: Group) -> bool {
+        let hash = |bought: &Bought| bought.hash.clone();
+        self.bought_by(group).map(hash) != self.bought.as_ref().map(hash)
     }
 
     /// The fact of a kind that was stated first.

@@ -22,6 +22,7 @@ pub(crate) fn check(
     if let Some(bought) = &case.bought {
         report.count(P, "purchases on the topic", 1);
         for group in Group::ALL {
+            let bought = case.bought_by(group).unwrap_or(bought);
             in_group(purchase_id, case, bought, group, shard, around, report);
         }
     }
@@ -32,7 +33,9 @@ pub(crate) fn check(
             .filter(|group| *group != Group::Timeline)
         {
             let standing = shard.standing(group, contradiction.at, around.books);
+            let is_acted_on = (case.bought_by(group)).is_some_and(|one| one.at == contradiction.at);
             if standing == Standing::Read
+                && !is_acted_on
                 && !shard.was_set_aside(group, contradiction.at)
                 && !case.excused.contains_key(&group)
             {
@@ -82,7 +85,7 @@ fn in_group(
 }
 
 /// The content of the purchase that a group keeps.
-fn kept(case: &Case, group: Group) -> Option<&str> {
+pub(super) fn kept(case: &Case, group: Group) -> Option<&str> {
     match group {
         Group::Payment => case.payment.as_ref()?.hash.as_deref(),
         Group::Inventory => case.reservation.as_ref()?.1.as_deref(),

@@ -95,7 +95,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
 
 /// What the topics say of each column.
 fn stated(case: &Case) -> [Value; NAMES.len()] {
-    let bought = case.bought.as_ref();
+    let bought = case.bought_by(Group::Dispatch);
     let by = |kind| case.fact(kind).map(|fact| fact.event_id.clone());
     let requested = case.fact("ShipmentRequested");
     let times = requested.and_then(|fact| fact.times);
@@ -125,6 +125,13 @@ fn stated(case: &Case) -> [Value; NAMES.len()] {
         maybe(handed_over.or(cancelled).map(|fact| fact.occurred_at)),
         cancelled.map(|fact| fact.reason.clone()),
     ]
+}
+
+/// Whether the row names this record of the purchase.
+pub(crate) fn is_of(case: &Case, bought: &Bought) -> bool {
+    let named = [Some(bought.event_id.clone()), of(bought.occurred_at)];
+    let row = case.dispatch.as_ref();
+    row.is_some_and(|row| row.columns.starts_with(&columns::digests(named)))
 }
 
 /// Dispatch's word for how fast it is to be delivered.

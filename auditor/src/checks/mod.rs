@@ -5,6 +5,7 @@
 
 mod accepted;
 mod accounting;
+mod acting;
 pub(crate) mod analytics;
 mod answers;
 mod dispatch;
@@ -76,6 +77,7 @@ pub(crate) fn shard(shard: &mut Shard, around: &Around<'_>, sums: &mut Sums, rep
     let mut cases = std::mem::take(&mut shard.cases);
     for (purchase_id, case) in &mut cases {
         finished::place(purchase_id, case, shard, around);
+        acting::place(case, shard, around);
         one(purchase_id, case, shard, around, &mut sums.totals, report);
         for (sku, quantity) in stock::live(case) {
             sums.shelves.holds(sku, quantity);

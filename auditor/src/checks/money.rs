@@ -17,7 +17,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, totals: &mut Totals, report:
         // What it was over is gone; a row that is too young for that is named as invented.
         return;
     }
-    let (Some(bought), Some(row)) = (&case.bought, &case.payment) else {
+    let (Some(bought), Some(row)) = (case.bought_by(Group::Payment), &case.payment) else {
         let nothing = case.postings.is_empty() && case.ledger_entries.is_empty();
         report.require(nothing, P, purchase_id, || {
             "postings of what payment does not know".to_owned()

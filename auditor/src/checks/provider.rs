@@ -190,7 +190,7 @@ fn terms(purchase_id: &str, case: &Case, one: &ProviderRow, report: &mut Report)
         });
         return;
     }
-    let Some(bought) = &case.bought else {
+    let Some(bought) = case.bought_by(Group::Payment) else {
         return;
     };
     let same = one.amount_minor == bought.card_minor && one.currency == bought.currency;

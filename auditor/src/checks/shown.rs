@@ -7,6 +7,7 @@ use runtime::rows::Seen;
 use timeline::rows::PurchaseRow;
 
 use crate::{
+    Group,
     case::{Case, FIRM},
     columns::{self, maybe, of},
 };
@@ -80,7 +81,7 @@ pub(crate) fn columns(row: &PurchaseRow) -> Vec<u64> {
 /// The columns of a row that are not what the facts add up to.
 pub(crate) fn differing(case: &Case, row: &[u64]) -> Vec<&'static str> {
     let status = status(case);
-    let bought = case.bought.as_ref();
+    let bought = case.bought_by(Group::Timeline);
     let requests = || case.requests.iter().take(REPEATED_MAX);
     let conflicts = || case.contradictions.iter().take(REPEATED_MAX);
     let first = (bought.iter().map(|bought| bought.occurred_at))
@@ -142,7 +143,7 @@ fn reserved_at(case: &Case) -> Option<i64> {
 
 /// The set of entries.
 fn seen(case: &Case) -> Seen {
-    let purchase = case.bought.iter().map(|bought| &bought.event_id);
+    let purchase = (case.bought_by(Group::Timeline).into_iter()).map(|bought| &bought.event_id);
     let requests = (case.requests.iter().take(REPEATED_MAX)).map(|request| &request.event_id);
     let conflicts = (case.contradictions.iter().take(REPEATED_MAX)).map(|one| &one.entry_id);
     let facts = case.facts.iter().map(|fact| &fact.event_id);
@@ -189,7 +190,7 @@ fn status(case: &Case) -> Status {
     let (word, rank, at) = reached.unwrap_or((
         "accepted",
         10,
-        case.bought.as_ref().map(|bought| bought.occurred_at),
+        (case.bought_by(Group::Timeline)).map(|bought| bought.occurred_at),
     ));
     Status { word, rank, at }
 }

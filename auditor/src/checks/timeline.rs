@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Around, is_read, shown};
 use crate::{
     Group,
-    case::{Case, Place},
+    case::{Bought, Case, Place},
     report::{Promise, Report},
     said::CONFLICT,
     shard::Shard,
@@ -44,6 +44,14 @@ pub(crate) fn check(
             )
         });
     }
+    if case.acts_otherwise(Group::Timeline) {
+        // What contradicts what is then told the other way round.
+        report.unproven(
+            "timelines that follow a record which contradicts the first",
+            1,
+        );
+        return;
+    }
     conflicts(purchase_id, case, is_read, report);
     invented(purchase_id, case, &expected, shard, around, report);
     if !case.has_gaps {
@@ -53,12 +61,21 @@ pub(crate) fn check(
 
 /// Every event that should have an entry: where its first record stands, and what it says.
 fn expected(case: &Case) -> BTreeMap<&str, (Place, u64)> {
-    let purchase =
-        (case.bought.iter()).map(|bought| (bought.event_id.as_str(), (bought.at, bought.says)));
+    let purchase = (case.bought_by(Group::Timeline).into_iter())
+        .map(|bought| (bought.event_id.as_str(), (bought.at, bought.says)));
     let requests = (case.requests.iter().take(shown::REPEATED_MAX))
         .map(|request| (request.event_id.as_str(), (request.at, request.says)));
     let facts = (case.facts.iter()).map(|fact| (fact.event_id.as_str(), (fact.at, fact.says)));
     purchase.chain(requests).chain(facts).collect()
+}
+
+/// Whether the entry of the purchase is this record.
+pub(super) fn is_of(case: &Case, bought: &Bought) -> bool {
+    let mut entries = case.timeline_entries.iter();
+    entries.any(|entry| {
+        let is_entry = entry.kind != CONFLICT && entry.event_id == bought.event_id;
+        is_entry && stands_at(entry, bought.at)
+    })
 }
 
 fn stands_at(entry: &TimelineEntryRow, at: Place) -> bool {

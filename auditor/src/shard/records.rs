@@ -8,7 +8,7 @@ use schemas::{Event, Fact, Purchase};
 use super::{KeeperEvent, Shard, Unread, Unreadable};
 use crate::{
     Group,
-    case::{Contradiction, Place, Request},
+    case::{AGAIN_MAX, Contradiction, Place, Request},
     said::{self, Said},
     stores::Books,
     topics::{Layout, digest},
@@ -131,6 +131,9 @@ impl Shard {
         let case = self.cases.entry(purchase.purchase_id.clone()).or_default();
         if !case.purchase_events.contains(&purchase.event_id) {
             case.purchase_events.push(purchase.event_id.clone());
+        }
+        if case.bought.is_some() && case.again.len() < AGAIN_MAX {
+            (case.again).push(said::bought(at, purchase, hash.clone(), said.entry()));
         }
         match &case.bought {
             Some(bought) if bought.hash == hash => case.repeats += 1,

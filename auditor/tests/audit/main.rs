@@ -8,6 +8,8 @@ mod copy;
 mod excuses;
 mod members;
 mod promises;
+mod redriven;
+mod registry;
 mod tables;
 mod topics;
 mod troubled;

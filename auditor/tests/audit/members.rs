@@ -37,10 +37,22 @@ impl World {
         provider: impl FnOnce(&str) -> P,
         carrier: impl FnOnce(&str) -> C,
     ) -> Running {
+        self.start_with(Codec::without_registry(), faults, provider, carrier)
+            .await
+    }
+
+    /// The same with groups that read by this codec.
+    pub(crate) async fn start_with<P: Worker, C: Worker>(
+        &self,
+        codec: Codec,
+        faults: Faults,
+        provider: impl FnOnce(&str) -> P,
+        carrier: impl FnOnce(&str) -> C,
+    ) -> Running {
         let stop = CancellationToken::new();
         let journal = self.folder.path().join("provider");
         let (address, sandbox) = sandbox(journal, faults, &stop).await;
-        let codec = Arc::new(Codec::without_registry());
+        let codec = Arc::new(codec);
         let payment = payment::PaymentGroup::new(Arc::clone(&codec), "pm_card_visa");
         let inventory =
             inventory::InventoryGroup::new(Arc::clone(&codec), inventory::Deadlines::default());

@@ -10,7 +10,6 @@ use std::{
 
 use auditor::{Inputs, Report, Stores};
 use client::Publisher;
-use codec::Codec;
 use dispatch::{CarrierConfig, CarrierWorker};
 use payment::event::Ask;
 use runtime::{
@@ -26,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     copy::Copy,
     members::{provider, sandbox},
+    registry,
 };
 
 const PARTITIONS: i32 = 4;
@@ -215,7 +215,7 @@ impl World {
                 analytics: store(folder, "analytics"),
                 timeline: store(folder, "timeline"),
             },
-            codec: Codec::without_registry(),
+            codec: registry::codec(true),
             provider_journal: Some(folder.join("provider")),
             intents: Some(folder.join("intents")).filter(|path| path.exists()),
             grace: Duration::ZERO,

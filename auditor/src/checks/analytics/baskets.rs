@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Counting;
 use crate::{
+    Group,
     baskets::{Baskets, Registers, SUMS, Window},
     case::Case,
     report::{Promise, Report},
@@ -36,7 +37,7 @@ impl<'a> Recount<'a> {
     /// Counts the basket of a purchase, and what became of it, in the windows of the purchase.
     pub(super) fn case(&mut self, case: &Case) {
         let counting = self.counting;
-        let bought = case.bought.as_ref();
+        let bought = case.bought_by(Group::Analytics);
         let Some(bought) = bought.filter(|bought| counting.is_counted(bought.at)) else {
             return;
         };

@@ -5,7 +5,7 @@ use analytics::rows::CountedRow;
 
 use crate::{
     Group,
-    case::Case,
+    case::{Bought, Case},
     checks::shown,
     columns::{self, maybe, of},
     report::{Promise, Report},
@@ -40,7 +40,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
         return;
     }
     report.require(
-        *says == stated(case),
+        *says == stated(case, case.bought_by(Group::Analytics)),
         Promise::Analytics,
         purchase_id,
         || {
@@ -50,8 +50,13 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
     );
 }
 
-fn stated(case: &Case) -> u64 {
-    let bought = case.bought.as_ref();
+/// Whether it remembers this record of the purchase.
+pub(crate) fn is_of(case: &Case, bought: &Bought) -> bool {
+    let counted = case.counted.as_ref();
+    counted.is_some_and(|(_, says)| *says == stated(case, Some(bought)))
+}
+
+fn stated(case: &Case, bought: Option<&Bought>) -> u64 {
     let mut answers = 0;
     for (bit, kind) in ANSWERS.iter().enumerate() {
         answers |= i64::from(case.fact(kind).is_some()) << bit;

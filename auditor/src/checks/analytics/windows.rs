@@ -7,6 +7,7 @@ use analytics::rows::{RevenueRow, WindowRow};
 
 use super::Counting;
 use crate::{
+    Group,
     case::Case,
     report::{Promise, Report},
 };
@@ -117,7 +118,7 @@ impl<'a> Sums<'a> {
     /// Counts a purchase and what became of it.
     pub(super) fn case(&mut self, case: &Case) {
         let counting = self.counting;
-        let bought = case.bought.as_ref();
+        let bought = case.bought_by(Group::Analytics);
         let bought = bought.filter(|bought| counting.is_counted(bought.at));
         if let Some(bought) = bought {
             self.add(bought.occurred_at, "purchases", 1);
