@@ -72,6 +72,9 @@ pub enum Attempt {
 /// Performs the tasks of a group. `perform` must be safe to call again after any outcome, a crash
 /// in the middle included: the task id is the idempotency key.
 pub trait Worker: Send + Sync + 'static {
+    /// Who answers, as it is named in the status, a metric and the log when it does not.
+    const DEPENDENCY: &'static str = "tasks";
+
     /// Performs one attempt.
     fn perform(&self, task: &Task) -> impl Future<Output = Attempt> + Send;
 }

@@ -10,6 +10,9 @@ use crate::group::Timestamp;
 /// So many failures in a row open it.
 const FAILURES_TO_OPEN: u32 = 10;
 
+/// So many failures in a row are no accident any more.
+const FAILURES_TO_TELL: u32 = 3;
+
 /// The state of a dependency, as its attempts have found it.
 #[derive(Debug, Clone)]
 pub(crate) struct Breaker {
@@ -62,6 +65,11 @@ impl Breaker {
         let open = backoff(self.backoff, self.openings);
         self.openings += 1;
         self.open_until = Some(now.saturating_add(micros(open)));
+    }
+
+    /// Whether attempts fail for now, one after the other.
+    pub(crate) fn fails(&self) -> bool {
+        self.failures >= FAILURES_TO_TELL
     }
 
     /// Whether an attempt is under way whose outcome decides.
@@ -131,6 +139,18 @@ mod tests {
         breaker.failed(0);
         breaker.succeeded();
         assert_eq!(breaker.permits(64, 0), 64);
+    }
+
+    #[test]
+    fn failures_are_told_before_it_opens_and_until_something_is_answered() {
+        let mut breaker = Breaker::new(BACKOFF);
+        breaker.failed(0);
+        assert!(!breaker.fails(), "once is an accident");
+        breaker.failed(0);
+        breaker.failed(0);
+        assert!(breaker.fails() && breaker.permits(64, 0) == 64);
+        breaker.succeeded();
+        assert!(!breaker.fails());
     }
 
     #[test]

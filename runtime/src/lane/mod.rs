@@ -145,6 +145,10 @@ pub(crate) struct Lane<G, W> {
     next_prune: Instant,
     first_waiting: Option<Instant>,
     wait: Wait,
+    /// Whether it waits because a tick found no database.
+    tick_waits: bool,
+    /// What its tasks wait for.
+    task_wait: Wait,
 }
 
 impl<G: Group, W: Worker> Lane<G, W> {
@@ -191,6 +195,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
             next_prune: Instant::now() + Duration::from_secs(60),
             first_waiting: None,
             wait: Wait::new(format!("lane-{number}"), Arc::clone(&shared.status)),
+            tick_waits: false,
+            task_wait: Wait::new(format!("lane-{number}-tasks"), Arc::clone(&shared.status)),
             shared,
         }
     }
@@ -306,6 +312,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
         let now = now();
         for ended in self.performer.take_ended(now) {
+            self.declare(&ended.attempt);
             self.attempt_ended(ended, now);
         }
     }

@@ -124,6 +124,11 @@ impl<W: Worker> Performer<W> {
         ended
     }
 
+    /// Whether attempts fail for now, one after the other.
+    pub(crate) fn fails(&self) -> bool {
+        self.breaker.fails()
+    }
+
     /// When the breaker lets attempts through again, if it is open.
     pub(crate) fn closed_until(&self) -> Option<Timestamp> {
         self.breaker.open_until()

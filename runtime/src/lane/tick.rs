@@ -73,6 +73,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
         .await
         {
             Ok(mut looked) => {
+                if std::mem::take(&mut self.tick_waits) {
+                    self.wait.over();
+                }
                 let (answers, records): (Vec<_>, Vec<_>) =
                     (looked.redrives.into_iter()).partition(super::reopen::is_answer);
                 looked.redrives = records;
@@ -89,6 +92,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             }
             Err(error) => {
                 self.wait.on("database", &error.to_string());
+                self.tick_waits = true;
                 self.back_off();
             }
         }
@@ -161,6 +165,23 @@ impl<G: Group, W: Worker> Lane<G, W> {
             .any(|shard| shard.outbox.is_ahead_of_store());
         if is_ahead || !self.retried.is_empty() {
             self.write(Vec::new()).await;
+        }
+    }
+
+    /// Says that tasks wait for who answers them, once a few attempts in a row were not answered,
+    /// and until one is.
+    pub(super) fn declare(&mut self, attempt: &Attempt) {
+        match attempt {
+            Attempt::Retry {
+                reason,
+                dependency_failed: true,
+                ..
+            } => {
+                if self.performer.fails() {
+                    self.task_wait.on(W::DEPENDENCY, reason);
+                }
+            }
+            Attempt::Answered(_) | Attempt::Retry { .. } => self.task_wait.over(),
         }
     }
 

@@ -87,6 +87,24 @@ async fn a_record_for_a_newer_reader_waits_and_its_key_waits_behind_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_answer_tasks_is_named_until_it_does() {
+    let cluster = Cluster::new(2).await;
+    let member = cluster.member(|_| {});
+    cluster.produce((0..4).map(|n| (format!("away{n}"), format!("task:e{n}:1"))));
+    eventually(PATIENCE, "it says whom it waits for", || async {
+        topics::waits_for(&member, "counter")
+    })
+    .await;
+    assert!(member.status.is_live(PATIENCE), "a restart mends nothing");
+    cluster.accept_refused();
+    eventually(PATIENCE, "it goes on by itself", || async {
+        member.status.report().waiting.is_empty()
+    })
+    .await;
+    member.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_is_tried_until_it_is_answered_and_a_timer_fires_once() {
     let cluster = Cluster::new(2).await;
     let member = cluster.member(|_| {});

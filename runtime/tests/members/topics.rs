@@ -6,7 +6,7 @@ use crate::{
     counting::{Cluster, Running, eventually},
 };
 
-fn waits_for(member: &Running, what: &str) -> bool {
+pub(crate) fn waits_for(member: &Running, what: &str) -> bool {
     let waiting = member.status.report().waiting;
     waiting.values().any(|(why, _)| why.contains(what))
 }

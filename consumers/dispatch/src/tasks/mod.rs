@@ -143,6 +143,8 @@ enum Known {
 }
 
 impl Worker for CarrierWorker {
+    const DEPENDENCY: &'static str = "carrier";
+
     async fn perform(&self, task: &Task) -> Attempt {
         let ask = serde_json::from_value::<Ask>(task.payload.clone());
         match (task.kind.as_str(), ask) {

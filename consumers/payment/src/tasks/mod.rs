@@ -158,6 +158,8 @@ impl ProviderWorker {
 }
 
 impl Worker for ProviderWorker {
+    const DEPENDENCY: &'static str = "provider";
+
     async fn perform(&self, task: &Task) -> Attempt {
         let ask = serde_json::from_value::<Ask>(task.payload.clone());
         match (Call::parse(&task.kind), ask) {

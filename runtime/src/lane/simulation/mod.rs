@@ -161,6 +161,10 @@ impl World {
     /// A process takes the shards and reads on where the database says.
     async fn begin(&self, ticket: u64) -> Held {
         self.intake.clear();
+        // What a process waited for ends with it.
+        for part in self.shared.status.report().waiting.keys() {
+            self.shared.status.set_waiting(part, None);
+        }
         let (control, told) = mpsc::unbounded_channel();
         let (shared, intake) = (Arc::clone(&self.shared), Arc::clone(&self.intake));
         let lane = Lane::new(0, shared, intake, told, Arc::clone(&self.worker));
@@ -208,10 +212,13 @@ impl World {
                 }
                 Some(event) = self.events.recv() => panic!("{event:?}"),
                 () = tokio::time::sleep(Duration::from_millis(3)) => {
-                    if self.is_done().await {
+                    // A wait is over once what it was for is there, also where nothing is left to do.
+                    let waiting = self.shared.status.report().waiting;
+                    if self.is_done().await && waiting.is_empty() {
                         break;
                     }
-                    assert!(Instant::now() < deadline, "stuck: {:?}", self.left().await);
+                    let left = self.left().await;
+                    assert!(Instant::now() < deadline, "stuck: {left:?}, {waiting:?}");
                     assert!(!held.task.is_finished(), "the lane has ended");
                 }
             }

@@ -224,14 +224,24 @@ fn word_of(name: &str) -> String {
     word.to_owned()
 }
 
-/// Fails every first attempt.
+/// Fails every first attempt; what is called away has nobody who answers until it is accepted.
 pub(crate) struct Flaky {
     pub(crate) attempts: Arc<AtomicU64>,
+    pub(crate) accepts: Arc<AtomicBool>,
 }
 
 impl Worker for Flaky {
+    const DEPENDENCY: &'static str = "counter";
+
     async fn perform(&self, task: &Task) -> Attempt {
         self.attempts.fetch_add(1, Ordering::Relaxed);
+        if task.key.starts_with("away") && !self.accepts.load(Ordering::Relaxed) {
+            return Attempt::Retry {
+                reason: "http 401".to_owned(),
+                after: None,
+                dependency_failed: true,
+            };
+        }
         if task.attempts == 0 {
             let after = Some(Duration::from_millis(20));
             return Attempt::Retry {

@@ -149,6 +149,7 @@ impl Cluster {
         );
         let worker = Flaky {
             attempts: Arc::clone(&self.attempts),
+            accepts: Arc::clone(&self.accepts),
         };
         let service = Service::new(group, worker, Arc::clone(&self.store), config);
         let (status, resumed) = (service.status(), service.resumed());
