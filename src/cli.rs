@@ -115,7 +115,10 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<End> {
         Command::Schemas(asked) => schemas::run(context, asked).await,
         Command::Migrate(asked) => migrate::run(context, &asked).await,
         Command::Config(asked) => config::run(context, &asked),
-        Command::Demo(asked) => demo::run(asked).await,
+        Command::Demo(asked) => {
+            context.refuse_settings("demo makes its own configuration")?;
+            demo::run(asked).await
+        }
         Command::Healthcheck(asked) => healthcheck::run(context, &asked).await,
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::{
     config::{self, Config, Flag, Inputs, Loaded, Log, LogLevel, Mistakes, Origin},
+    exit::Misuse,
     telemetry,
 };
 
@@ -36,6 +37,17 @@ impl Context {
     /// Every mistake at once.
     pub fn load(&self, required: &[&'static str]) -> Result<Loaded, Mistakes> {
         self.load_with(&[], required)
+    }
+
+    /// For a command that has no configuration: settings on its command line have no meaning.
+    ///
+    /// # Errors
+    /// When there are any.
+    pub fn refuse_settings(&self, why: &str) -> Result<(), Misuse> {
+        match self.flags.config.is_none() && self.flags.set.is_empty() {
+            true => Ok(()),
+            false => Err(Misuse(format!("--config and --set: {why}"))),
+        }
     }
 
     /// The same, with named flags of the command on top.

@@ -188,7 +188,14 @@ fn spawn(name: &str, environment: &[(String, String)], log: &PathBuf) -> Result<
         .append(true)
         .open(log)
         .with_context(|| format!("open {}", log.display()))?;
-    Command::new(std::env::current_exe()?)
+    let mut command = Command::new(std::env::current_exe()?);
+    // What the shell has set is for other processes than these.
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("COUNTERFLOW_") {
+            command.env_remove(key);
+        }
+    }
+    command
         .arg(name)
         .envs(environment.iter().map(|(key, value)| (key, value)))
         // The pipe closes when the demo is gone, however it ended: no child outlives its cluster.

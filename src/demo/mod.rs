@@ -37,7 +37,7 @@ Example:
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
     /// How many purchases the shops make.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) purchases: u64,
     /// The same seed gives the same purchases.
     #[arg(long, default_value_t = 1)]

@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::Arguments;
-use crate::{config::Topics, topics};
+use crate::{config::Topics, exit::Misuse, topics};
 
 /// The groups, in the order in which they are shown.
 pub(super) const GROUPS: [&str; 5] = ["payment", "inventory", "dispatch", "analytics", "timeline"];
@@ -43,6 +43,10 @@ impl World {
             Some(folder) => {
                 std::fs::create_dir_all(folder)
                     .with_context(|| format!("create the folder {}", folder.display()))?;
+                if std::fs::read_dir(folder)?.next().is_some() {
+                    let why = "is not empty; a demo begins with an empty folder";
+                    return Err(Misuse(format!("--dir {}: {why}", folder.display())).into());
+                }
                 (folder.canonicalize()?, None)
             }
             None => {
