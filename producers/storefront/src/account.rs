@@ -18,7 +18,10 @@ pub(crate) fn of(headers: &HeaderMap, accounts: &Accounts) -> Result<String, Pro
         Accounts::Keys(keys) => {
             let given = (headers.get(header::AUTHORIZATION))
                 .and_then(|value| value.to_str().ok())
-                .and_then(|value| value.strip_prefix("Bearer "));
+                .and_then(|value| value.split_once(' '))
+                // The scheme's letters may be of either case (RFC 9110, section 11.1).
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+                .map(|(_, key)| key.trim_start());
             let account = given.and_then(|given| {
                 // Every key is compared in full, so that time says nothing of how much matched.
                 (keys.iter()).fold(None, |found, (key, account)| {

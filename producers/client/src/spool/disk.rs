@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Where segments are made.
@@ -25,7 +26,9 @@ pub(super) struct LocalDisk;
 
 impl Disk for LocalDisk {
     fn create(&mut self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
-        let file = (OpenOptions::new().append(true).create_new(true)).open(path)?;
+        // What customers bought is nobody else's to read.
+        let mut options = OpenOptions::new();
+        let file = (options.append(true).create_new(true).mode(0o600)).open(path)?;
         sync_folder_of(path)?;
         Ok(Box::new(file))
     }
