@@ -77,6 +77,14 @@ struct SetAside {
 pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<End> {
     let config = context.start_once(&[])?;
     let explained = explain(&config, &asked.purchase_id).await?;
+    if !explained.is_known()
+        && let Some(why) = explained.unasked()
+    {
+        anyhow::bail!(
+            "whether {} is known cannot be said: {why}",
+            asked.purchase_id
+        );
+    }
     match asked.json {
         true => output::json(&explained)?,
         false => output::text(&as_text(&explained))?,
@@ -193,6 +201,13 @@ fn where_parked(parked: Parked) -> String {
 }
 
 impl Explained {
+    /// Why a database could not be asked, if one could not.
+    fn unasked(&self) -> Option<&str> {
+        let of_groups = self.groups.iter().map(|group| group.away.as_deref());
+        let mut all = std::iter::once(self.timeline_away.as_deref()).chain(of_groups);
+        all.find_map(|away| away)
+    }
+
     fn is_known(&self) -> bool {
         self.timeline.is_some()
             || (self.groups.iter()).any(|group| {

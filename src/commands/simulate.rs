@@ -90,6 +90,10 @@ pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<
         let why = "--http: a share goes through the storefront; say where it is with --storefront";
         return Err(Misuse(why.to_owned()).into());
     }
+    if let Some(journal) = asked.journal.as_ref().filter(|path| path.exists()) {
+        let why = "exists already; a journal is of one run";
+        return Err(Misuse(format!("--journal {}: {why}", journal.display())).into());
+    }
     let stop = shutdown::on_signals()?;
     tokio::select! {
         allowed = ask_for_versions(&config, plan.mix) => allowed?,

@@ -16,6 +16,9 @@ use super::{
 
 const OPTIONS: &str = "kafka.options.";
 const PREFIX: &str = "COUNTERFLOW__";
+/// Variables of other use begin so (`COUNTERFLOW_CONFIG`); with two underscores behind it, one was
+/// meant for a setting, which would keep its default in silence.
+const NEARLY_PREFIX: &str = "COUNTERFLOW_";
 
 /// What a configuration is read from.
 #[derive(Clone, Copy)]
@@ -151,6 +154,10 @@ impl Layers {
                     inputs,
                     mistakes,
                 );
+            } else if name.starts_with(NEARLY_PREFIX) && name.contains("__") {
+                let problem = format!("is no setting: settings begin with {PREFIX}");
+                let origin = Origin::Variable(name.clone());
+                mistakes.push(Mistake::at(name, &origin, problem));
             }
         }
         for flag in inputs.flags {

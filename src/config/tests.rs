@@ -365,6 +365,21 @@ fn a_mistake_in_one_value_does_not_hide_that_others_do_not_fit_together() {
 }
 
 #[test]
+fn a_variable_that_is_nearly_a_setting_is_named() {
+    let near = read(
+        "",
+        &[("COUNTERFLOW_DATABASE__URL", "postgres://host/db")],
+        &[],
+    );
+    let problems = problems(near);
+    assert!(
+        problems[0].contains("begin with COUNTERFLOW__"),
+        "{problems:?}"
+    );
+    assert!(read("", &[("COUNTERFLOW_CONFIG", "x.toml")], &[]).is_ok());
+}
+
+#[test]
 fn nothing_is_counted_in_more_than_millions() {
     for flag in ["http.max_in_flight=9000000000000000000", "consumer.lanes=0"] {
         let problems = problems(read("", &[], &[flag]));

@@ -40,7 +40,7 @@ const LETTERS_MAX: i64 = 10_000;
 /// Takes those with the ids, or those that every filter fits, 10 000 at a time. An answer that was
 /// set aside is asked for again: its task is performed once more. A letter that was
 /// redriven consumer.redrives_max times and came back each time is left alone. Exits 1 when an id
-/// names nothing that is set aside, and with --wait when any came back or was not taken in time.
+/// names nothing that is set aside, and with --wait when any came back, was left alone or was not taken in time.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct Arguments {
@@ -124,7 +124,8 @@ pub(super) async fn run(
             ))?;
         }
     }
-    let is_applied = became.is_none_or(|became| became.came_back + became.waiting == 0);
+    let is_applied =
+        became.is_none_or(|became| became.came_back + became.waiting + choice.looped.len() == 0);
     match is_applied && choice.absent.is_empty() {
         true => Ok(End::Done),
         false => Ok(End::No),
