@@ -208,8 +208,8 @@ impl Case {
 
     /// Whether a group acts on a record that says something else than the first.
     pub(crate) fn acts_otherwise(&self, group: Group) -> bool {
-        let hash = |bought: &Bought| bought.hash.clone();
-        self.bought_by(group).map(hash) != self.bought.as_ref().map(hash)
+        let first = self.bought.as_ref().map(|bought| &bought.hash);
+        self.bought_by(group).map(|bought| &bought.hash) != first
     }
 
     /// The fact of a kind that was stated first.

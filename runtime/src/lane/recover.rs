@@ -158,8 +158,12 @@ impl<G: Group, W: Worker> Lane<G, W> {
             self.must_read_again = false;
             self.blocked_until = None;
             self.failures = 0;
-            // The records over which it halted are another member's, to be judged there.
+            // The records over which it halted are another member's, to be judged there; so is
+            // whatever else it waited for.
             self.halted = false;
+            self.tick_waits = false;
+            self.wait.over();
+            self.task_wait.over();
         } else {
             self.drop_written();
         }

@@ -45,6 +45,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
         for shard in self.shards.values() {
             self.report_shard(shard);
         }
+        if self.shards.values().all(|shard| shard.tasks.len() == 0) {
+            self.task_wait.over();
+        }
         if self.halted {
             return;
         }

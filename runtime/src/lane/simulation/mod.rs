@@ -231,7 +231,10 @@ impl World {
         };
         assert!(held.control.send(release).is_ok());
         tokio::select! {
-            _ = all_released.recv() => {}
+            _ = all_released.recv() => {
+                let waiting = self.shared.status.report().waiting;
+                assert!(waiting.is_empty(), "without a shard it waits: {waiting:?}");
+            }
             () = self.store.ended() => {}
         }
         held.task.abort();
