@@ -10,12 +10,13 @@ const FILE: &str = "checkpoint";
 
 /// The first sequence that Kafka has not confirmed; 0 when nothing is known.
 pub(super) fn read(folder: &Path) -> io::Result<u64> {
-    let text = match std::fs::read_to_string(folder.join(FILE)) {
-        Ok(text) => text,
+    let bytes = match std::fs::read(folder.join(FILE)) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };
-    let Some(sequence) = parse(&text) else {
+    // Damage need not leave text behind, and is then damage like any other.
+    let Some(sequence) = std::str::from_utf8(&bytes).ok().and_then(parse) else {
         tracing::error!("the spool's checkpoint is damaged: its records are sent again");
         return Ok(0);
     };
@@ -55,7 +56,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), 1234).unwrap();
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
-        for damaged in [text.replace("1234", "1235"), String::new(), text + "x"] {
+        let no_text = [text.as_bytes(), &[0xC5]].concat();
+        let damaged = [text.replace("1234", "1235"), String::new(), text + "x"];
+        let damaged = damaged.map(String::into_bytes).into_iter();
+        for damaged in damaged.chain([no_text]) {
             std::fs::write(folder.path().join(FILE), damaged).unwrap();
             assert_eq!(read(folder.path()).unwrap(), 0);
         }
