@@ -18,10 +18,21 @@ pub const FIELDS_MAX: usize = 1_000;
 /// Types of fields, items and branches together, with every reference to a type written out.
 pub const TYPES_MAX: usize = 10_000;
 
+/// Characters of what is said of a schema that is refused.
+const WHY_CHARS_MAX: usize = 200;
+
 /// Parses a schema that keeps within the limits.
 ///
-/// The error is a sentence for a person.
+/// The error is a sentence for a person. It goes into every dead letter whose record names the schema,
+/// so it is short, however long the names are that it quotes.
 pub(super) fn parse(text: &str) -> Result<Schema, String> {
+    parse_within_limits(text).map_err(|why| match why.char_indices().nth(WHY_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &why[..end]),
+        None => why,
+    })
+}
+
+fn parse_within_limits(text: &str) -> Result<Schema, String> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(format!("{} bytes; at most {TEXT_BYTES_MAX}", text.len()));
     }

@@ -64,6 +64,22 @@ fn a_hostile_schema_is_refused_before_it_is_parsed() {
 }
 
 #[test]
+fn a_schema_is_not_quoted_at_length_when_it_is_refused() {
+    let name = "Ж".repeat(50_000);
+    let unknown = json!(name);
+    let itself = record(&"N".repeat(50_000), &[("r", json!("N".repeat(50_000)))]);
+    for hostile in [unknown, itself] {
+        let error = refused(&hostile);
+        assert!(
+            error.len() <= 2 * WHY_CHARS_MAX + 3,
+            "{} bytes",
+            error.len()
+        );
+        assert!(error.ends_with("..."), "{error}");
+    }
+}
+
+#[test]
 fn a_type_may_be_used_again_but_not_within_itself() {
     let tier = json!({ "type": "enum", "name": "Tier", "symbols": ["A", "B"] });
     let line = record("Line", &[("first", tier), ("second", json!("Tier"))]);
