@@ -17,9 +17,11 @@ mod order;
 mod problem;
 mod purchases;
 mod read_model;
+pub mod request;
 mod server;
 mod submit;
 
 pub use config::{Accounts, Config};
+pub use problem::Problem;
 pub use read_model::{Pending, PurchaseStatus, ReadModel, ReadModelAway, TimelineEntry};
 pub use server::{Listeners, Storefront, run};

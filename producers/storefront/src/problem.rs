@@ -123,9 +123,9 @@ impl Code {
     }
 }
 
-/// A refusal.
+/// A refusal: an answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     pub(crate) code: Code,
     pub(crate) detail: String,
     pub(crate) errors: Vec<FieldError>,

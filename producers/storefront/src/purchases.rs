@@ -8,23 +8,20 @@ use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use schemas::domain::{CancellationRequested, Event};
+use schemas::domain::Event;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::body::{PurchaseId, json, unreadable};
-use crate::order::{self, Origin};
-use crate::problem::{Code, FieldError, Problem};
+use crate::account;
+use crate::body::PurchaseId;
+use crate::problem::{Code, Problem};
 use crate::read_model::{PurchaseStatus, ReadModelAway, TimelineEntry};
+use crate::request::{self, invalid};
 use crate::submit::{Shop, accepted};
-use crate::{account, key};
 
 /// How often a long poll looks; it grows from the first to the second.
 const POLL_INTERVALS: (Duration, Duration) =
     (Duration::from_millis(25), Duration::from_millis(250));
-/// Who may have asked for a cancellation.
-const CANCEL_REASONS: [&str; 3] = ["customer", "operator", "fraud"];
 
 /// `POST /v1/purchases`
 pub(crate) async fn submit(
@@ -32,16 +29,7 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let account = account::of(&headers, &shop.config.accounts)?;
-    let key = key::required(&headers)?;
-    let body = json(&headers, body)?;
-    let purchase_id = schemas::ids::purchase_id(&account, &key);
-    let origin = Origin {
-        purchase_id: &purchase_id,
-        now: now(),
-        written_version: 3,
-    };
-    let purchase = order::purchase(&body, &origin).map_err(Problem::fields)?;
+    let purchase = request::purchase(&shop.config, &headers, body, now())?;
     shop.submit(purchase).await
 }
 
@@ -122,17 +110,7 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    account::reaches(&headers, &shop.config.accounts, &purchase_id)?;
-    let asker = key::optional(&headers)?.unwrap_or_default();
-    let reason = cancel_reason(&headers, body)?;
-    let request = CancellationRequested {
-        event_id: schemas::ids::derived(&purchase_id, &format!("cancellation_requested:{asker}")),
-        causation_id: Some(schemas::ids::derived(&purchase_id, "storefront.purchased")),
-        purchase_id,
-        occurred_at: now(),
-        reason,
-    };
-    let purchase_id = request.purchase_id.clone();
+    let request = request::cancellation(&shop.config, &purchase_id, &headers, body, now())?;
     let encoded = (shop.encoder)
         .encode_event(&Event::CancellationRequested(request))
         .map_err(|error| {
@@ -141,35 +119,6 @@ pub(crate) async fn cancel(
         })?;
     let durable_in = shop.publish(encoded.into()).await?;
     Ok(accepted(&purchase_id, durable_in))
-}
-
-fn cancel_reason(
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<String, Problem> {
-    let body = body.map_err(unreadable)?;
-    if body.is_empty() {
-        return Ok(CANCEL_REASONS[0].to_owned());
-    }
-    let body = json(headers, Ok(body))?;
-    let reason = match body.get("reason") {
-        None | Some(Value::Null) => Some(CANCEL_REASONS[0]),
-        Some(given) => CANCEL_REASONS
-            .into_iter()
-            .find(|word| given.as_str() == Some(word)),
-    };
-    reason.map(str::to_owned).ok_or_else(|| {
-        let detail = format!("expected one of {}", CANCEL_REASONS.join(", "));
-        invalid("reason", "unknown_word", &detail)
-    })
-}
-
-fn invalid(field: &str, code: &'static str, detail: &str) -> Problem {
-    Problem::fields(vec![FieldError {
-        field: field.to_owned(),
-        code,
-        detail: detail.to_owned(),
-    }])
 }
 
 fn away(error: ReadModelAway) -> Problem {

@@ -117,8 +117,11 @@ fn digest(text: &str) -> String {
     }
 }
 
-/// What a schema is to this build.
-fn ours(name: SchemaName, text: &str) -> Result<Found, Refused> {
+/// What a schema is to this build, by its text as a registry gave it for `name`.
+///
+/// # Errors
+/// [`Refused::Poison`] when it is beyond the [limits](super::TEXT_BYTES_MAX), or none of ours.
+pub fn ours(name: SchemaName, text: &str) -> Result<Found, Refused> {
     let schema = limits::parse(text)
         .map_err(|why| Refused::bytes("unknown_schema", format!("{name}: {why}")))?;
     if let Some(known) = released::by_fingerprint(released::fingerprint(&schema)) {

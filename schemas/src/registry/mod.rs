@@ -17,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use limits::{DEPTH_MAX, FIELDS_MAX, TEXT_BYTES_MAX, TYPES_MAX};
+pub use lookup::ours;
 pub use subjects::{Compatibility, Ids};
 
 use cache::Cache;
