@@ -10,7 +10,7 @@ ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check endurance bench lint deny services
+.PHONY: help demo test check endurance fuzz bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -30,6 +30,9 @@ endurance: services ## 100000 purchases through the whole pipeline while everyth
 	cargo build --workspace --locked --bin counterflow
 	COUNTERFLOW_PURCHASES=$${COUNTERFLOW_PURCHASES:-100000} cargo test --workspace --locked --test pipeline -- \
 	  --nocapture --exact real::pipeline::nothing_is_lost_doubled_or_invented_whatever_is_killed
+
+fuzz: ## searches for inputs that break a promise: ARGS="--seconds 600 http_body", ARGS=--list
+	@tools/fuzz $(ARGS)
 
 bench: services ## measures; how and against whom: bench/README.md
 	cargo build --release --workspace --locked --bin counterflow
