@@ -11,7 +11,7 @@ use super::{
     changes::Surroundings,
     commit::{self, Batch, BatchError, Committed},
     ends,
-    items::Item,
+    items::{Item, Origin},
     now,
 };
 use crate::{group::Group, store::StoreError, task::Worker};
@@ -114,7 +114,11 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 Err(BatchError::Store(StoreError::Refused(why))) if items.len() > 1 => {
                     tracing::warn!(inputs = items.len(), why, "batch refused, halving it");
                     let mut first = items;
-                    let second = first.split_off(first.len() / 2);
+                    let mut second = first.split_off(first.len() / 2);
+                    // A parked record of the first half that has to wait on makes those behind it
+                    // wait on, too; only a batch that holds both sees that. They are still in the
+                    // database, and found again.
+                    second.retain(|item| !matches!(item.origin, Origin::Unparked(..)));
                     parts.push(second);
                     parts.push(first);
                 }

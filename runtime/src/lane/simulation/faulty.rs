@@ -32,6 +32,12 @@ pub(super) enum Plan {
     Never,
     /// At the call of this number, counted from 1.
     At(u64, Fault),
+    /// The process stands still before its first batch from the call of this number on, another
+    /// takes its shards, and it goes on: at once, or late, when everything is done.
+    Outlived {
+        call: u64,
+        is_late: bool,
+    },
     /// At one call in so many, drawn from a seed; at most so often in all.
     Drawn {
         seed: u64,
@@ -41,9 +47,17 @@ pub(super) enum Plan {
 }
 
 impl Plan {
+    /// Whether the process that is outlived goes on late, where one is.
+    pub(super) fn revives(&self) -> Option<bool> {
+        match self {
+            Self::Outlived { is_late, .. } => Some(*is_late),
+            _ => None,
+        }
+    }
+
     fn at(&mut self, call: u64) -> Option<Fault> {
         match self {
-            Self::Never => None,
+            Self::Never | Self::Outlived { .. } => None,
             Self::At(at, fault) => (*at == call).then_some(*fault),
             Self::Drawn { seed, one_in, left } => {
                 let drawn = draw(seed);
@@ -79,6 +93,17 @@ struct Faults {
     plan: Mutex<Plan>,
     calls: AtomicU64,
     ended: Notify,
+    resumed: Notify,
+    over: Arc<Notify>,
+}
+
+/// Tells when the transaction of the process that was outlived is over.
+struct Over(Arc<Notify>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Faults {
@@ -104,6 +129,21 @@ impl Faults {
         }
     }
 
+    /// Stands still while another process takes over, where this is the batch to do so.
+    async fn outlive(&self) -> Option<Over> {
+        let next = self.calls.load(Ordering::SeqCst) + 1;
+        {
+            let mut plan = self.plan.lock().unwrap();
+            if !matches!(*plan, Plan::Outlived { call, .. } if next >= call) {
+                return None;
+            }
+            *plan = Plan::Never;
+        }
+        self.ended.notify_one();
+        self.resumed.notified().await;
+        Some(Over(Arc::clone(&self.over)))
+    }
+
     async fn end<T>(&self) -> T {
         self.ended.notify_one();
         std::future::pending().await
@@ -123,6 +163,8 @@ impl FaultyStore {
             plan: Mutex::new(plan),
             calls: AtomicU64::new(0),
             ended: Notify::new(),
+            resumed: Notify::new(),
+            over: Arc::default(),
         };
         Self {
             inner,
@@ -134,7 +176,17 @@ impl FaultyStore {
         self.faults.calls.load(Ordering::SeqCst)
     }
 
-    /// Waits until a call does not return: whoever made it has to be ended.
+    /// Lets the process go on that was outlived.
+    pub(super) fn resume(&self) {
+        self.faults.resumed.notify_one();
+    }
+
+    /// Waits until its transaction is over.
+    pub(super) async fn over(&self) {
+        self.faults.over.notified().await;
+    }
+
+    /// Waits until a call does not return: whoever made it has to be ended, or outlived.
     pub(super) async fn ended(&self) {
         self.faults.ended.notified().await;
     }
@@ -143,11 +195,16 @@ impl FaultyStore {
 impl Store for FaultyStore {
     fn begin(&self, mode: Mode) -> BoxFuture<'_, Result<Box<dyn Transaction>, StoreError>> {
         Box::pin(async move {
+            let over = match mode {
+                Mode::Write => self.faults.outlive().await,
+                Mode::Snapshot => None,
+            };
             let transaction = self.faults.call(self.inner.begin(mode)).await?;
             Ok(Box::new(FaultyTransaction {
                 inner: transaction,
                 faults: Arc::clone(&self.faults),
                 failed: None,
+                _over: over,
             }) as Box<dyn Transaction>)
         })
     }
@@ -174,6 +231,8 @@ struct FaultyTransaction {
     inner: Box<dyn Transaction>,
     faults: Arc<Faults>,
     failed: Option<StoreError>,
+    /// Dropped last, and with a commit once that has ended.
+    _over: Option<Over>,
 }
 
 impl FaultyTransaction {

@@ -46,15 +46,17 @@ pub struct Input {
 /// See the module. Records read `word name`.
 pub struct Accounting {
     pub(super) is_upgraded: Arc<AtomicBool>,
+    pub(super) world: u64,
 }
 
 const TABLES: &str = "CREATE TABLE accounts (account text PRIMARY KEY, inputs bigint NOT NULL, \
-                      history text NOT NULL)";
+                      history text NOT NULL CHECK (history NOT LIKE '%poison%'))";
 
 impl Group for Accounting {
     const NAME: &'static str = "accounting";
     type Event = Input;
-    type Fact = (String, String);
+    /// Its name, its key, and when it was decided on.
+    type Fact = (String, String, Timestamp);
     type Rows = Accounts;
 
     fn migrations(&self) -> &'static [Migration] {
@@ -123,7 +125,7 @@ impl Group for Accounting {
         account.inputs += 1;
         account.history = format!("{} {name}", account.history);
         rows.accounts.put(account);
-        effects.emit((name.clone(), key.clone()));
+        effects.emit((name.clone(), key.clone(), now));
         match word.as_str() {
             "task" => effects.task(NewTask {
                 task_id: format!("{key}:{name}:task"),
@@ -144,12 +146,12 @@ impl Group for Accounting {
         }
         Ok(Decision::Applied)
     }
-    fn encode(&self, (name, key): &Self::Fact) -> Outgoing {
+    fn encode(&self, (name, key, decided_at): &Self::Fact) -> Outgoing {
         Outgoing {
             event_id: name.clone(),
             topic: super::OUT.to_owned(),
             key: key.clone().into_bytes(),
-            payload: Some(name.clone().into_bytes()),
+            payload: Some(format!("{} {name} {decided_at}", self.world).into_bytes()),
             headers: Headers::default(),
         }
     }
