@@ -2,6 +2,7 @@
 
 mod bombs;
 mod consumer_protocol;
+mod faults;
 mod groups;
 mod halts;
 mod hostile_schemas;

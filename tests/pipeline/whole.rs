@@ -5,6 +5,7 @@
 pub(crate) mod database;
 pub(crate) mod endurance;
 pub(crate) mod kills;
+pub(crate) mod load;
 pub(crate) mod members;
 pub(crate) mod poison;
 pub(crate) mod quiet;

@@ -2,35 +2,18 @@
 //! members of every group are killed and started again until the last purchase is read, whatever else the
 //! caller disturbs meanwhile, and afterwards each purchase has had its effects once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use harness::within;
 use sandbox::{Faults, Shares};
-use simulator::{Plan, Report, catalogue};
+use simulator::Report;
 
 use super::{
     kills::Kills,
+    load::Load,
     members::{GROUPS, Pipeline},
-    quiet,
-    shop::{Counter, now},
-    verdict,
+    quiet, verdict,
 };
-
-/// More than is ever sold of one item.
-const FILLED: i64 = 10_000_000;
-/// Less than is wanted of some, so that members compete for the last.
-const FEW: i64 = 2;
-
-/// Items of which there are few: not the most wanted, or hardly anything would be sold.
-fn scarce_skus() -> impl Iterator<Item = String> {
-    catalogue::stocked_skus().skip(20).take(10)
-}
-
-/// What the auditor prints when every promise was kept.
-const KEPT: &str = "nothing lost, nothing doubled, nothing invented";
 
 /// One run.
 pub(crate) struct Endurance {
@@ -55,42 +38,17 @@ pub(crate) struct Disturbance<'a> {
 impl Endurance {
     /// Runs it on a pipeline whose topics and tables are there.
     pub(crate) fn run(&self, pipeline: &mut Pipeline, disturbances: Vec<Disturbance<'_>>) {
-        let plan = self.plan();
-        let counter = Counter::open(&pipeline.bootstrap);
-        let scarce: BTreeSet<String> = scarce_skus().collect();
-        let of = |sku: &String| if scarce.contains(sku) { FEW } else { FILLED };
-        let shelves: BTreeMap<String, i64> = (catalogue::stocked_skus())
-            .map(|sku| (sku.clone(), of(&sku)))
-            .collect();
-        counter.receive(|sku| shelves[sku]);
-        pipeline.set_faults(&faults());
-        pipeline.start_sandbox();
-        let storefront = pipeline.start_storefront();
+        let plan = Load::plan(self.actions, self.rate);
+        let load = Load::open(pipeline, &faults());
         self.start(pipeline);
-        for which in 0..pipeline.members.len() {
-            pipeline.until_ready(which);
-        }
-        pipeline.until_shelves_are_full();
-        let journal = pipeline.file("intents");
-        let report = std::thread::scope(|scope| {
-            let publishing = scope.spawn(|| counter.simulate(&plan, &storefront, journal));
-            self.disturb(pipeline, disturbances, &|| publishing.is_finished());
-            publishing.join().expect("the shops publish to the end")
+        Load::until_open(pipeline);
+        let report = load.run(&plan, pipeline.file("intents"), |are_shops_closed| {
+            self.disturb(pipeline, disturbances, are_shops_closed);
         });
-        pipeline.assert_running();
         self.report(&report);
-        verdict::assert_single_effects(pipeline, &plan, &report);
-        verdict::assert_stock_is_what_was_not_sold(pipeline, &shelves);
-        verdict::assert_some_were_refused(pipeline, &scarce);
-        let (provider, intents) = (pipeline.journal(), pipeline.file("intents"));
-        let audit = pipeline.succeed(&[
-            "audit",
-            "--provider-journal",
-            &provider.display().to_string(),
-            "--intents",
-            &intents.display().to_string(),
-        ]);
-        assert!(audit.contains(KEPT), "{audit}");
+        load.judge(pipeline, &plan, &report);
+        load.assert_some_were_refused(pipeline);
+        verdict::assert_some_lapsed(pipeline);
     }
 
     /// Two members in every group, the first with a name that is kept over restarts if so asked.
@@ -101,19 +59,6 @@ impl Endurance {
             pipeline.start(group, if self.has_static_members { &kept } else { &[] });
         }
         pipeline.start_all(1);
-    }
-
-    fn plan(&self) -> Plan {
-        let mut plan = Plan::new(7, now());
-        plan.count = Some(self.actions);
-        plan.rate = self.rate;
-        plan.shares.http = 0.2;
-        plan.shares.duplicates = 0.05;
-        plan.shares.conflicts = 0.005;
-        plan.shares.poison = 0.01;
-        plan.shares.cancelled = 0.04;
-        plan.shares.cancelled_early = 0.005;
-        plan
     }
 
     /// Kills and disturbs to the end: until everything that the shops sold is done with, and every group has

@@ -1,0 +1,6 @@
+//! The fault suite: one fault after the other on real services, under load, each a test whose name begins
+//! with its row in the table of `tests/README.md` and whose first line is what is promised.
+
+mod broker;
+mod database;
+mod machine;
