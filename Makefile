@@ -10,7 +10,7 @@ ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check endurance fuzz bench lint deny services
+.PHONY: help demo test check endurance fuzz mutants bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -33,6 +33,10 @@ endurance: services ## 100000 purchases through the whole pipeline while everyth
 
 fuzz: ## searches for inputs that break a promise: ARGS="--seconds 600 http_body", ARGS=--list
 	@tools/fuzz $(ARGS)
+
+mutants: ## breaks the product on purpose, one line at a time, and says which test notices; ARGS=name for one
+	@tools/needs build
+	cargo run --quiet --locked --package mutants -- $(ARGS)
 
 bench: services ## measures; how and against whom: bench/README.md
 	cargo build --release --workspace --locked --bin counterflow

@@ -159,7 +159,7 @@ impl Decoder {
     }
 
     fn understands(&self, min_reader: u32) -> Result<(), Refused> {
-        if min_reader > self.reader_version {
+        if min_reader > self.reader_version && !mutants::on("minreader-ignored") {
             return Err(Refused::NeedsReader(min_reader));
         }
         Ok(())

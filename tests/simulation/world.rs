@@ -128,15 +128,18 @@ impl World {
     fn fill_shelves(&mut self) {
         for sku in catalogue::stocked_skus() {
             let received = StockReceived {
-                event_id: schemas::ids::derived(&sku, "simulation.received"),
+                event_id: schemas::ids::purchase_id("stock keeper", &sku),
                 sku,
                 occurred_at: self.now,
                 causation_id: None,
                 quantity: FILLED,
             };
             let event = Event::Fact(Fact::StockReceived(received));
-            let encoded = self.encoder.encode_event(&event).unwrap();
-            self.log.publish_encoded(encoded, self.now);
+            // Stock keepers tell everything twice.
+            for _ in 0..2 {
+                let encoded = self.encoder.encode_event(&event).unwrap();
+                self.log.publish_encoded(encoded, self.now);
+            }
         }
         let (log, random) = (&self.log, &mut self.random);
         while self.inventory.read(random, log, self.now).is_some() {}

@@ -60,7 +60,7 @@ fn apply(
     event: StockEvent,
     kind: MovementKind,
 ) -> Result<Decision, Refusal> {
-    if seen_before(rows, &event)? {
+    if seen_before(rows, &event)? && !mutants::on("effects-before-dedupe") {
         return Ok(Decision::Duplicate);
     }
     let shelf = on_shelf(rows, &event.sku);

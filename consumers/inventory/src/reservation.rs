@@ -123,7 +123,7 @@ impl Reservation {
             return Step::Commit;
         }
         if self.has_ended() {
-            return if state.is_live() {
+            return if state.is_live() || mutants::on("release-without-reservation") {
                 Step::GiveBack
             } else {
                 Step::Close

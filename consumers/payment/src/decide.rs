@@ -87,7 +87,7 @@ fn learn_purchase(
 ) -> Result<Decision, Refusal> {
     let content_hash = purchase.content_hash();
     if let Some(known) = &row.content_hash {
-        if *known == content_hash {
+        if *known == content_hash || mutants::on("contradiction-taken-for-duplicate") {
             return Ok(Decision::Duplicate);
         }
         return Err(Refusal::decide(

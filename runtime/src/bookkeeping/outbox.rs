@@ -93,6 +93,7 @@ impl Outbox {
         let last_settled = self
             .waiting
             .first()
+            .filter(|_| !mutants::on("watermark-before-acknowledgement"))
             .map_or(self.next_sequence - 1, |first| first - 1);
         self.watermark = self.watermark.max(last_settled);
     }

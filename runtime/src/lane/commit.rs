@@ -1,6 +1,8 @@
 //! One transaction per batch: load, decide, write, fence, commit. The number of statements depends
 //! on the number of tables, not on the size of the batch.
 
+mod write;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -11,13 +13,13 @@ use super::{
 use crate::{
     bookkeeping::{
         parking::{Draft, ParkingChanges},
-        rows::{DeadLetter, JournalEntry, Parked, Position, TaskRow, TimerRow},
+        rows::TaskRow,
         shard::Shard,
         statements,
     },
     group::Group,
-    rows::{Row, Rows},
-    store::{Cells, Kind, Mode, Statement, Store, StoreError, Transaction},
+    rows::Rows,
+    store::{Cells, Mode, Store, StoreError, Transaction},
 };
 
 /// Why a batch was not committed.
@@ -49,6 +51,20 @@ pub(crate) struct Committed {
     pub(crate) statements: u64,
 }
 
+/// A batch that is written, and not committed yet.
+pub(crate) struct Written {
+    pub(crate) committed: Committed,
+    transaction: Box<dyn Transaction>,
+}
+
+impl Written {
+    /// Commits it. A [`StoreError::Transient`] says nothing of the outcome, which must be read.
+    pub(crate) async fn commit(self) -> Result<Committed, BatchError> {
+        self.transaction.commit().await?;
+        Ok(self.committed)
+    }
+}
+
 /// What a batch runs on.
 pub(crate) struct Batch<'a, G> {
     pub(crate) group: &'a G,
@@ -67,9 +83,8 @@ pub(crate) struct Batch<'a, G> {
 }
 
 impl<G: Group> Batch<'_, G> {
-    /// Runs the batch. On any error nothing of it was written, but for a
-    /// [`StoreError::Transient`] of the commit itself, whose outcome must be read.
-    pub(crate) async fn run(self, items: Vec<Item>) -> Result<Committed, BatchError> {
+    /// Runs the batch up to its commit. On any error nothing of it was written.
+    pub(crate) async fn write(self, items: Vec<Item>) -> Result<Written, BatchError> {
         // Before the transaction: reading may ask the registry, and would hold its locks meanwhile.
         let mut inputs =
             off_the_loop(|| decide::read_all(self.group, items, self.around.partitions));
@@ -105,26 +120,31 @@ impl<G: Group> Batch<'_, G> {
             .iter()
             .filter(|row| !answered.contains(&row.task_id));
         changes.retried_tasks.extend(retried.cloned());
-        let started_tasks = write_changes(&changes, transaction.as_mut()).await?;
+        let (mut transaction, started_tasks) =
+            write::write_all(&changes, self.store, transaction).await?;
         let fence = self.fence(&inputs, &changes);
         let held = transaction
             .execute(&statements::FENCE, fence_cells(&fence))
             .await?;
-        if usize::try_from(held).ok() != Some(fence.len()) {
+        let is_held = usize::try_from(held).ok() == Some(fence.len());
+        if !(is_held || mutants::on("epoch-check-off")) {
             return Err(BatchError::Fenced);
         }
         let statements = transaction.statements() + 1;
-        transaction.commit().await?;
         let items = inputs.into_iter().map(|input| input.item).collect();
         let parked = parked.into_iter();
         let parked = parked.map(|(number, draft)| (number, draft.into_changes()));
-        Ok(Committed {
+        let committed = Committed {
             changes,
             started_tasks,
             parked: parked.collect(),
             fence,
             items,
             statements,
+        };
+        Ok(Written {
+            committed,
+            transaction,
         })
     }
 
@@ -192,115 +212,6 @@ fn fence_cells(fence: &[(i32, i64, i64, i64)]) -> Vec<Cells> {
         Cells::longs(fence.iter().map(|one| one.2)),
         Cells::longs(fence.iter().map(|one| one.3)),
     ]
-}
-
-async fn write_changes(
-    changes: &Changes,
-    transaction: &mut dyn Transaction,
-) -> Result<Vec<TaskRow>, StoreError> {
-    let journal = changes.journal.iter().map(|(entry, _)| entry);
-    write(transaction, &JournalEntry::TABLE.insert_new(), journal).await?;
-    let started = write_new_tasks(&changes.new_tasks, transaction).await?;
-    write(
-        transaction,
-        &TaskRow::TABLE.upsert(),
-        changes.updated_tasks.iter(),
-    )
-    .await?;
-    if !changes.retried_tasks.is_empty() {
-        let retried = || changes.retried_tasks.iter();
-        let cells = vec![
-            Cells::texts(retried().map(|row| row.task_id.as_str())),
-            Cells::longs(retried().map(|row| row.attempts)),
-            Cells::longs(retried().map(|row| row.not_before)),
-        ];
-        transaction.execute(&statements::RETRIED, cells).await?;
-    }
-    let timers = changes.timers.values().flatten();
-    write(transaction, &TimerRow::TABLE.upsert(), timers).await?;
-    let gone = changes.timers.iter().filter(|(_, timer)| timer.is_none());
-    let gone: Vec<&str> = gone.map(|(timer_id, _)| timer_id.as_str()).collect();
-    if !gone.is_empty() {
-        transaction
-            .enqueue(&TimerRow::TABLE.delete(), vec![Cells::texts(gone)])
-            .await?;
-    }
-    write(
-        transaction,
-        &DeadLetter::TABLE.upsert(),
-        changes.dead_letters.iter(),
-    )
-    .await?;
-    write(transaction, &Parked::TABLE.upsert(), changes.parked.iter()).await?;
-    if !changes.parked_again.is_empty() {
-        let again = || changes.parked_again.iter();
-        let cells = vec![
-            Cells::longs(again().map(|((shard, _), _)| i64::from(*shard))),
-            Cells::Bytes(again().map(|((_, key), _)| Some(key.clone())).collect()),
-            Cells::longs(again().map(|(_, min_reader)| i64::from(*min_reader))),
-        ];
-        (transaction.execute(&statements::RAISE_PARKED, cells)).await?;
-    }
-    if !changes.unparked.is_empty() {
-        let cells = vec![
-            Cells::texts(changes.unparked.iter().map(|one| one.0.as_str())),
-            Cells::longs(changes.unparked.iter().map(|one| i64::from(one.1))),
-            Cells::longs(changes.unparked.iter().map(|one| one.2)),
-        ];
-        transaction.enqueue(&Parked::TABLE.delete(), cells).await?;
-    }
-    write(
-        transaction,
-        &Position::TABLE.upsert(),
-        changes.positions.values(),
-    )
-    .await?;
-    Ok(started)
-}
-
-/// A task that exists is left as it is: the same decision, made again.
-async fn write_new_tasks(
-    tasks: &[TaskRow],
-    transaction: &mut dyn Transaction,
-) -> Result<Vec<TaskRow>, StoreError> {
-    if tasks.is_empty() {
-        return Ok(Vec::new());
-    }
-    let insert = TaskRow::TABLE.insert_new();
-    let returning = Statement::new(
-        format!("{} RETURNING task_id", insert.postgres),
-        format!("{} RETURNING task_id", insert.sqlite),
-    );
-    let mut columns = TaskRow::TABLE.empty_columns();
-    for task in tasks {
-        task.push(&mut columns);
-    }
-    let written = transaction
-        .query(&returning, columns, &[Kind::Text])
-        .await?;
-    let Some(Cells::Text(ids)) = written.into_iter().next() else {
-        return Ok(Vec::new());
-    };
-    let ids: BTreeSet<String> = ids.into_iter().flatten().collect();
-    let mut taken = BTreeSet::new();
-    let is_new =
-        |task: &&TaskRow| ids.contains(&task.task_id) && taken.insert(task.task_id.clone());
-    Ok(tasks.iter().filter(is_new).cloned().collect())
-}
-
-async fn write<'r, R: Row>(
-    transaction: &mut dyn Transaction,
-    statement: &Statement,
-    rows: impl Iterator<Item = &'r R>,
-) -> Result<(), StoreError> {
-    let mut columns = R::TABLE.empty_columns();
-    for row in rows {
-        row.push(&mut columns);
-    }
-    if columns[0].is_empty() {
-        return Ok(());
-    }
-    transaction.enqueue(statement, columns).await
 }
 
 /// The changes of a committed batch, applied to the shards in memory.

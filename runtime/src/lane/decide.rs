@@ -165,7 +165,9 @@ fn decide_one<G: Group>(
     };
     if let Origin::Record(record) = &input.item.origin {
         let key = record.key.as_deref().unwrap_or_default();
-        if let Some(min_reader) = parked.waits_for(key) {
+        if let Some(min_reader) = parked.waits_for(key)
+            && !mutants::on("parked-key-overtaken")
+        {
             parked.park(key, min_reader);
             return Verdict::Parked { min_reader };
         }

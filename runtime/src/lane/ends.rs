@@ -72,7 +72,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let mut firing = Vec::with_capacity(due.len());
         for timer in due {
             let backlog = self.backlogs.get(&timer.shard);
-            if backlog.is_some_and(|backlog| timer.due_at <= backlog.read_until()) {
+            let is_read = backlog.is_some_and(|backlog| timer.due_at <= backlog.read_until());
+            if is_read || mutants::on("timer-before-backlog") {
                 firing.push(timer);
             } else {
                 let oldest = held.entry(timer.shard).or_insert(timer.due_at);

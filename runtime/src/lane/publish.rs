@@ -12,6 +12,7 @@ use super::{Lane, backoff};
 use crate::{
     bookkeeping::{outbox::Outbox, rows::JournalEntry, shard::Shard, statements},
     group::Group,
+    record::Outgoing,
     rows,
     store::{Cells, Mode, Store, StoreError},
     task::Worker,
@@ -55,6 +56,17 @@ impl<G: Group, W: Worker> Lane<G, W> {
             let (number, epoch, sequence) = (shard.shard, shard.epoch, entry.sequence);
             self.unpublished
                 .push_back((number, epoch, sequence, entry.outgoing()));
+        }
+        self.publish_waiting();
+    }
+
+    /// Publishes what a batch has committed.
+    pub(super) fn publish(&mut self, journal: Vec<(JournalEntry, Outgoing)>) {
+        for (entry, outgoing) in journal {
+            let shard = self.shards.get(&entry.shard);
+            let epoch = shard.map_or(-1, |shard| shard.epoch);
+            self.unpublished
+                .push_back((entry.shard, epoch, entry.sequence, outgoing));
         }
         self.publish_waiting();
     }

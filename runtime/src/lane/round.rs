@@ -111,7 +111,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                         return;
                     }
                 }
-                Err(BatchError::Store(StoreError::Refused(why))) if items.len() > 1 => {
+                Err(BatchError::Store(StoreError::Refused(why))) if is_many(&items) => {
                     tracing::warn!(inputs = items.len(), why, "batch refused, halving it");
                     let mut first = items;
                     let mut second = first.split_off(first.len() / 2);
@@ -174,13 +174,14 @@ impl<G: Group, W: Worker> Lane<G, W> {
             beat: &|waits| shared.status.lane_turned(number, waits),
         };
         let inputs = items.len();
-        let committed = batch.run(items).await;
-        if let Ok(committed) = &committed {
-            shared
-                .metrics
-                .batch(inputs, committed.statements, started.elapsed());
+        let written = batch.write(items).await?;
+        if mutants::on("publish-before-commit") {
+            self.publish(written.committed.changes.journal.clone());
         }
-        committed
+        let committed = written.commit().await?;
+        let statements = committed.statements;
+        (shared.metrics).batch(inputs, statements, started.elapsed());
+        Ok(committed)
     }
 
     /// Carries on after a commit; whether inputs stayed where they are.
@@ -194,15 +195,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         metrics.set_aside(&changes.dead_letters);
         metrics.event_ages(&committed.items, now());
         self.tally.count(changes.records, changes.set_aside);
-        for (entry, outgoing) in changes.journal {
-            let epoch = self
-                .shards
-                .get(&entry.shard)
-                .map_or(-1, |shard| shard.epoch);
-            self.unpublished
-                .push_back((entry.shard, epoch, entry.sequence, outgoing));
-        }
-        self.publish_waiting();
+        self.publish(changes.journal);
         self.drop_written();
         let later = committed.items.into_iter().enumerate();
         let later = later.filter(|(index, item)| changes.later.contains(index) && item.is_answer());
@@ -256,9 +249,14 @@ impl<G: Group, W: Worker> Lane<G, W> {
             }
             BatchError::Store(StoreError::Transient(why) | StoreError::Refused(why)) => {
                 self.wait.on("database", why);
-                self.must_read_again = true;
+                self.must_read_again = !mutants::on("lost-commit-taken-for-failure");
                 self.back_off();
             }
         }
     }
+}
+
+/// Whether a batch that the database refuses can be halved.
+fn is_many(items: &[Item]) -> bool {
+    items.len() > 1 && !mutants::on("batch-dropped-on-one-bad-record")
 }

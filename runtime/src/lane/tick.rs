@@ -111,6 +111,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
             timers.len() >= full || looked.redrives.len() >= full || looked.readable.len() >= full;
         self.found
             .extend(looked.readable.into_iter().map(Item::unparked));
+        let timers = mutants::broken("timer-fired-twice", timers, |once| {
+            [&once[..], &once].concat()
+        });
         self.found
             .extend(timers.into_iter().map(|timer| Item::timer(timer.into())));
         self.found

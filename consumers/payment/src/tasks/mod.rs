@@ -63,7 +63,12 @@ impl ProviderWorker {
                 Found::NotDone => {}
             }
         }
-        match self.provider.post(call, ask, &task.task_id).await {
+        let key = mutants::broken(
+            "provider-key-changes-on-retry",
+            task.task_id.clone(),
+            |key| format!("{key}:{}", task.attempts),
+        );
+        match self.provider.post(call, ask, &key).await {
             Reply::ServerError { later, replayed } => {
                 self.after_server_error(task, call, ask, (later, replayed))
                     .await

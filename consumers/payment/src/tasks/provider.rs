@@ -112,6 +112,9 @@ impl Provider {
     async fn send(&self, request: RequestBuilder) -> Reply {
         match self.remote.send(request).await {
             Ok(heard) => sort(&heard),
+            Err(_) if mutants::on("timeout-taken-for-failure") => Reply::Declined {
+                reason: "timed_out".to_owned(),
+            },
             Err(later) => Reply::Later(later),
         }
     }

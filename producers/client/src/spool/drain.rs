@@ -62,7 +62,10 @@ impl Drain {
             let available = segment.synced_bytes - segment.read_bytes;
             let bytes = self.read(segment, want.min(available))?;
             let chunk = self.parse(segment, &bytes, want >= available)?;
-            if let Some(chunk) = chunk {
+            if let Some(mut chunk) = chunk {
+                if mutants::on("spool-drained-out-of-order") {
+                    chunk.entries.reverse();
+                }
                 if let Some(first) = chunk.entries.first() {
                     self.shared.lock().oldest_at = Some(first.stored_at);
                 }

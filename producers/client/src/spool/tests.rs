@@ -173,6 +173,52 @@ impl SegmentFile for FaultyFile {
     }
 }
 
+/// Has on the disk only what was synced, as a machine that loses its power.
+struct VolatileDisk;
+
+struct VolatileFile {
+    file: Box<dyn SegmentFile>,
+    unsynced: Vec<u8>,
+}
+
+impl Disk for VolatileDisk {
+    fn create(&mut self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+        Ok(Box::new(VolatileFile {
+            file: LocalDisk.create(path)?,
+            unsynced: Vec::new(),
+        }))
+    }
+}
+
+impl SegmentFile for VolatileFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.unsynced.extend_from_slice(bytes);
+        Ok(())
+    }
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.append(&std::mem::take(&mut self.unsynced))?;
+        self.file.sync()
+    }
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.unsynced.clear();
+        self.file.cut(bytes)
+    }
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_survives_the_loss_of_power() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = small(folder.path());
+    let (spool, drain, _) = Spool::open_on(config.clone(), Box::new(VolatileDisk)).unwrap();
+    for number in 0..30 {
+        spool.append(vec![record(number)]).await.unwrap();
+    }
+    drop((spool, drain));
+    let (_spool, mut drain, recovery) = Spool::open(config).unwrap();
+    assert_eq!(recovery.records, 30);
+    assert_eq!(drain_all(&mut drain), ids(0..30));
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_and_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();

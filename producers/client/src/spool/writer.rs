@@ -111,10 +111,12 @@ impl Writer {
                 sequence += 1;
             }
         }
-        let appended = active
-            .file
-            .append(&buffer)
-            .and_then(|()| active.file.sync());
+        let appended = active.file.append(&buffer).and_then(|()| {
+            match mutants::on("spool-acknowledged-before-fsync") {
+                true => Ok(()),
+                false => active.file.sync(),
+            }
+        });
         if let Err(error) = appended {
             // Best effort: what stays behind was never acknowledged, and is not read.
             if let Err(error) = active.file.cut(active.bytes) {

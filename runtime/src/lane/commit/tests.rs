@@ -130,7 +130,7 @@ async fn batch(store: &dyn Store, shards: &BTreeMap<i32, Shard>) -> Result<Commi
         refused: None,
         beat: &|_| {},
     };
-    batch.run(vec![timer()]).await
+    batch.write(vec![timer()]).await?.commit().await
 }
 
 async fn notes(store: &dyn Store) -> usize {
