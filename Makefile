@@ -10,7 +10,7 @@ ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check endurance fuzz mutants bench lint deny services
+.PHONY: help demo test check endurance kills fuzz mutants bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -30,6 +30,11 @@ endurance: services ## 100000 purchases through the whole pipeline while everyth
 	cargo build --workspace --locked --bin counterflow
 	COUNTERFLOW_PURCHASES=$${COUNTERFLOW_PURCHASES:-100000} cargo test --workspace --locked --test pipeline -- \
 	  --nocapture --exact real::pipeline::nothing_is_lost_doubled_or_invented_whatever_is_killed
+
+kills: services ## kills a member at every step that it has, a hundred times each; COUNTERFLOW_KILLS_PER_CELL=N for more
+	cargo build --workspace --locked --bin counterflow
+	COUNTERFLOW_KILLS_PER_CELL=$${COUNTERFLOW_KILLS_PER_CELL:-100} cargo test --workspace --locked --test pipeline -- \
+	  --nocapture --exact real::faults::kills::b1_whichever_step_a_member_dies_at_the_effect_is_one
 
 fuzz: ## searches for inputs that break a promise: ARGS="--seconds 600 http_body", ARGS=--list
 	@tools/fuzz $(ARGS)

@@ -139,7 +139,24 @@ fn the_runtime_knows_no_purchases() {
     let members = members();
     let ours: BTreeSet<String> = members.keys().map(|folder| package(folder)).collect();
     let known: Vec<&String> = members["runtime"].intersection(&ours).collect();
-    assert_eq!(known, ["mutants"], "and the switch of deliberate breaks");
+    assert_eq!(
+        known,
+        ["failpoints", "mutants"],
+        "and the two switches of tests"
+    );
+}
+
+/// They are compiled in with debug assertions: what is built to be deployed has none.
+#[test]
+fn a_release_has_no_failpoints() {
+    assert!(failpoints::COMPILED_IN, "what is tested has them");
+    let workspace = manifest("Cargo.toml");
+    let profiles = workspace["profile"].as_table().unwrap();
+    let release = profiles["release"].as_table().unwrap();
+    assert!(!release.contains_key("debug-assertions"));
+    let known = ["dev", "fuzz", "release"];
+    let deploys = (profiles.keys()).filter(|name| !known.contains(&name.as_str()));
+    assert_eq!(deploys.count(), 0, "no other profile has a way around it");
 }
 
 #[test]

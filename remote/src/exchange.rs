@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use failpoints::Step;
 use reqwest::{RequestBuilder, header::RETRY_AFTER};
 
 use crate::{Later, Remote, bounded};
@@ -33,6 +34,7 @@ impl Remote {
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Heard, reqwest::Error> {
         let mut response = request.send().await?;
+        failpoints::at(Step::Called);
         let header =
             |name: &str| (response.headers().get(name)).and_then(|value| value.to_str().ok());
         let mut heard = Heard {

@@ -184,6 +184,11 @@ impl Process {
         self.server.wait(deadline)
     }
 
+    /// Asks it to end, as an orchestrator does (SIGTERM).
+    pub fn ask_to_stop(&mut self) {
+        self.server.signal(Signal::TERM);
+    }
+
     /// Asks it to end, as an orchestrator does (SIGTERM), and waits until it has.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use failpoints::Step;
 use rdkafka::{
     Message, Offset,
     consumer::{BaseConsumer, Consumer},
@@ -209,6 +210,7 @@ impl Polling {
         }
         for (intake, batch) in self.intakes.iter().zip(&mut batches) {
             if !batch.is_empty() {
+                failpoints::at(Step::Fetched);
                 intake.push_all(batch);
             }
         }

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use failpoints::Step;
 use rdkafka::{
     ClientContext, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol},
@@ -66,6 +67,7 @@ impl ConsumerContext for Context {
         let incremental = is_incremental(consumer);
         self.status.rebalanced();
         if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            failpoints::at(Step::Assigned);
             let nothing = TopicPartitionList::new();
             let answered = if incremental {
                 consumer.incremental_assign(&nothing)
@@ -76,6 +78,7 @@ impl ConsumerContext for Context {
             lock(&self.owned).extend(partitions.iter().cloned());
             drop(self.events.send(PollEvent::Assigned { partitions }));
         } else {
+            failpoints::at(Step::Revoked);
             let lost = consumer.assignment_lost();
             self.drain(&partitions, lost);
             let started = self.forget(&partitions);

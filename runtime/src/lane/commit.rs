@@ -5,6 +5,8 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use failpoints::Step;
+
 use super::{
     changes::{Changes, Surroundings},
     decide::{self, Read},
@@ -60,7 +62,9 @@ pub(crate) struct Written {
 impl Written {
     /// Commits it. A [`StoreError::Transient`] says nothing of the outcome, which must be read.
     pub(crate) async fn commit(self) -> Result<Committed, BatchError> {
+        failpoints::at(Step::Fenced);
         self.transaction.commit().await?;
+        failpoints::at(Step::Committed);
         Ok(self.committed)
     }
 }
@@ -88,8 +92,10 @@ impl<G: Group> Batch<'_, G> {
         // Before the transaction: reading may ask the registry, and would hold its locks meanwhile.
         let mut inputs =
             off_the_loop(|| decide::read_all(self.group, items, self.around.partitions));
+        failpoints::at(Step::Decoded);
         (self.beat)(true);
         let mut transaction = self.store.begin(Mode::Write).await?;
+        failpoints::at(Step::Begun);
         let mut rows = G::Rows::default();
         if self.refused.is_none() {
             (self.load(&mut rows, &mut inputs, transaction.as_mut())).await?;
@@ -106,6 +112,7 @@ impl<G: Group> Batch<'_, G> {
         // while this side works out what else follows.
         (self.beat)(true);
         rows.write(transaction.as_mut()).await?;
+        failpoints::at(Step::RowsWritten);
         let mut changes = Changes::of(&inputs, verdicts, &self.around);
         if changes.set_aside > 0 && !(self.allowed)(changes.records, changes.set_aside) {
             return Err(BatchError::TooManyDeadLetters);

@@ -5,6 +5,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use failpoints::Step;
+
 use super::{
     changes::Surroundings,
     items::{Item, Origin},
@@ -174,6 +176,7 @@ fn decide_one<G: Group>(
     }
     rows.mark();
     let decided = catch_unwind(AssertUnwindSafe(|| {
+        failpoints::at(Step::Deciding);
         let mut effects = Effects::default();
         let decision = group.decide(rows, event, now, &mut effects)?;
         Ok((decision, encoded(group, effects)))

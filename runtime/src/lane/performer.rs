@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use failpoints::Step;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -90,6 +91,7 @@ impl<W: Worker> Performer<W> {
         let limit = self.attempt_timeout;
         self.running.spawn(async move {
             let task = row.task();
+            failpoints::at(Step::Calling);
             // A panic of the worker is an attempt without an answer, not the end of the lane; and
             // an attempt ends with the one who waits for it.
             let perform = tokio::spawn(async move { worker.perform(&task).await });

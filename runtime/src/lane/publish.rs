@@ -8,6 +8,8 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
+use failpoints::Step;
+
 use super::{Lane, backoff};
 use crate::{
     bookkeeping::{outbox::Outbox, rows::JournalEntry, shard::Shard, statements},
@@ -36,6 +38,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 self.refused(number, sequence, &why);
                 continue;
             }
+            failpoints::at(Step::Published);
             shard.outbox.acknowledged(sequence);
             self.refused.remove(&(number, sequence));
         }
@@ -76,6 +79,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         while let Some((shard, epoch, sequence, outgoing)) = self.unpublished.front() {
             let (shard, sequence) = (*shard, *sequence);
             let ticket = (self.number, shard, *epoch, sequence);
+            failpoints::at(Step::Publishing);
             match self.shared.publisher.publish(ticket, outgoing) {
                 Ok(true) => {
                     self.unpublished.pop_front();

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use failpoints::Step;
+
 use super::{Lane, LaneEvent, backoff};
 use crate::{bookkeeping::shard::Shard, group::Group, store::StoreError, takeover, task::Worker};
 
@@ -144,6 +146,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 self.collect();
                 self.publish_waiting();
             }
+            failpoints::at(Step::Draining);
             let left = deadline.saturating_duration_since(Instant::now());
             drop(tokio::time::timeout(left, self.flush()).await);
         }

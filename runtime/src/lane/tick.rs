@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use failpoints::Step;
+
 use super::{Lane, LaneEvent, after, backoff, breaker::micros, items::Item, now, performer::Ended};
 use crate::{
     bookkeeping::{
@@ -202,6 +204,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
         match attempt {
             Attempt::Answered(answer) => {
+                failpoints::at(Step::Answered);
                 shard.tasks.hold(row.sequence);
                 self.retried.remove(&row.task_id);
                 self.answers.push_back(Item::answer(row, answer));

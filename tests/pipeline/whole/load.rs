@@ -89,10 +89,38 @@ impl Load {
         meanwhile: impl FnOnce(&dyn Fn() -> bool),
     ) -> Report {
         std::thread::scope(|scope| {
-            let publishing = scope.spawn(|| self.counter.simulate(plan, &self.storefront, journal));
+            let never = std::future::pending();
+            let publishing =
+                scope.spawn(|| (self.counter).simulate(plan, &self.storefront, journal, never));
             meanwhile(&|| publishing.is_finished());
             publishing.join().expect("the shops publish to the end")
         })
+    }
+
+    /// Sells, so much per second, for as long as something is done: what was sold, as a plan of its own.
+    pub(crate) fn sell_while(
+        &self,
+        rate: f64,
+        journal: PathBuf,
+        meanwhile: impl FnOnce(),
+    ) -> (Plan, Report) {
+        let mut plan = Self::plan(0, Some(rate));
+        plan.count = None;
+        let report = std::thread::scope(|scope| {
+            let (done, is_done) = tokio::sync::oneshot::channel::<()>();
+            // Also when `meanwhile` panics: the shops close with it.
+            let stop = async { drop(is_done.await) };
+            let publishing =
+                scope.spawn(|| (self.counter).simulate(&plan, &self.storefront, journal, stop));
+            meanwhile();
+            drop(done);
+            publishing
+                .join()
+                .expect("the shops publish until they close")
+        });
+        // The shops are a sequence, of which this much was sold.
+        plan.count = Some(report.actions);
+        (plan, report)
     }
 
     /// Judges a pipeline that is quiet, by SQL and by the auditor.

@@ -1,5 +1,7 @@
 //! The processes: members of the groups, the provider sandbox, and commands that end by themselves.
 
+mod armed;
+
 use std::{process::ExitStatus, time::Duration};
 
 use anyhow::Context as _;

@@ -100,12 +100,13 @@ impl Counter {
         self.publish(catalogue::stocked_skus().map(received).collect());
     }
 
-    /// Runs the simulated shops to the end of a plan, in part through a storefront.
+    /// Runs the simulated shops to the end of a plan or until `stop` is ready, in part through a storefront.
     pub(crate) fn simulate(
         &self,
         plan: &Plan,
         storefront: &str,
         journal: std::path::PathBuf,
+        stop: impl Future<Output = ()> + Send,
     ) -> Report {
         let ways = Ways {
             publisher: Arc::clone(&self.publisher),
@@ -114,7 +115,7 @@ impl Counter {
             journal: Some(journal),
             shows_progress: false,
         };
-        let run = simulator::run(plan, ways, std::future::pending());
+        let run = simulator::run(plan, ways, stop);
         self.runtime.block_on(run).unwrap()
     }
 }

@@ -49,6 +49,15 @@ impl Machine {
         self.sells_to(&load, time, fault);
     }
 
+    /// The same for as long as the fault takes.
+    pub(super) fn sells_while(&mut self, load: &Load, fault: impl FnOnce(&mut Self)) {
+        Load::until_open(&mut self.pipeline);
+        let journal = self.pipeline.file("intents");
+        let (plan, report) = load.sell_while(PURCHASES_PER_SECOND, journal, || fault(self));
+        quiet::until_quiet(&self.pipeline, HEALED_WITHIN);
+        load.judge(&mut self.pipeline, &plan, &report);
+    }
+
     /// The same to shops that are open and members that are started.
     pub(super) fn sells_to(&mut self, load: &Load, time: Duration, fault: impl FnOnce(&mut Self)) {
         Load::until_open(&mut self.pipeline);
