@@ -7,17 +7,22 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread::{self, JoinHandle},
 };
 
 use anyhow::Context;
 use axum::{Router, http::StatusCode, routing::get};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// A running admin listener; it ends when it is dropped.
+///
+/// It has a thread of its own: whatever holds the others up, this one can say so.
 #[derive(Debug)]
 pub struct AdminServer {
     address: SocketAddr,
-    server: JoinHandle<()>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl AdminServer {
@@ -28,13 +33,32 @@ impl AdminServer {
     pub async fn start(listen: SocketAddr, router: Router) -> anyhow::Result<Self> {
         let listener = bind("admin.listen", listen).await?;
         let address = listener.local_addr().context("read the admin address")?;
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the admin listener ended");
+        let listener = listener
+            .into_std()
+            .context("hand the admin listener over")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start the admin thread")?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let serve = async move {
+            let served = async { axum::serve(TcpListener::from_std(listener)?, router).await };
+            tokio::select! {
+                Err(error) = served => tracing::error!(%error, "the admin listener ended"),
+                () = stopped.cancelled() => {}
             }
-        });
+        };
+        let thread = thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || runtime.block_on(serve))
+            .context("start the admin thread")?;
         tracing::info!(%address, "probes and metrics");
-        Ok(Self { address, server })
+        Ok(Self {
+            address,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// Where it listens.
@@ -46,7 +70,11 @@ impl AdminServer {
 
 impl Drop for AdminServer {
     fn drop(&mut self) {
-        self.server.abort();
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // Nothing in it blocks: what it serves are looks at what others have written down.
+            drop(thread.join());
+        }
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) async fn run<G: Group, W: Worker>(
     tracing::info!(group = G::NAME, member = member.member, "starting");
     let service = Service::new(group(codec), worker, Arc::clone(&store), member)
         .with_registry(registry.clone());
-    let router = probes::router(service.status(), registry, service.resumed());
+    let stall_max = config.consumer.stall_timeout;
+    let router = probes::router(service.status(), registry, service.resumed(), stall_max);
     let admin = AdminServer::start(config.admin.listen, router.merge(view(store))).await?;
     let ended = service.run(stop.cancelled_owned()).await;
     tracing::info!(group = G::NAME, "ended");

@@ -228,7 +228,7 @@ impl Case {
     }
 
     /// Whether the customer has sent the goods back: dispatch says so, and cancelled it after the
-    /// hand-over because somebody had asked.
+    /// hand-over because somebody had asked. Both lie on one partition, whose order no clock can turn.
     pub(crate) fn is_return(&self) -> bool {
         let (Some(handed_over), Some(cancelled)) = (
             self.fact("ShipmentHandedOver"),
@@ -240,7 +240,7 @@ impl Case {
         self.dispatch
             .as_ref()
             .is_some_and(|row| row.state == "returned")
-            && cancelled.occurred_at >= handed_over.occurred_at
+            && cancelled.at.offset >= handed_over.at.offset
             && requests.any(|request| request.event_id == cancelled.cause)
     }
 

@@ -9,9 +9,12 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
 use crate::{Step, VARIABLE};
+
+/// More than an allocator has at hand.
+const WANTED_BYTES: usize = 1 << 30;
 
 static ARMED: LazyLock<Vec<Failpoint>> = LazyLock::new(|| {
     let said = std::env::var(VARIABLE).unwrap_or_default();
@@ -36,6 +39,7 @@ struct Failpoint {
 enum Action {
     Die,
     Panic,
+    Exhaust,
     Sleep(Duration),
 }
 
@@ -58,9 +62,24 @@ impl Failpoint {
                 eprintln!("failpoint: hangs at {}", self.step.name());
                 std::thread::sleep(time);
             }
-            Action::Die | Action::Panic | Action::Sleep(_) => {}
+            Action::Exhaust if hits == self.hit => {
+                eprintln!("failpoint: has no memory left at {}", self.step.name());
+                exhaust();
+            }
+            Action::Die | Action::Panic | Action::Exhaust | Action::Sleep(_) => {}
         }
     }
+}
+
+/// Wants more memory than there is, where there is none any more. No page is touched.
+fn exhaust() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::As, none).expect("a process may limit itself");
+    let wanted = vec![1_u8; WANTED_BYTES];
+    std::hint::black_box(wanted);
 }
 
 fn parse(said: &str) -> Result<Vec<Failpoint>, String> {
@@ -76,6 +95,7 @@ fn one(said: &str) -> Result<Failpoint, String> {
     let action = match words.next() {
         None => Some(Action::Die),
         Some("panic") => Some(Action::Panic),
+        Some("exhaust") => Some(Action::Exhaust),
         Some(other) => (other.strip_prefix("sleep="))
             .and_then(|millis| millis.parse().ok())
             .map(|millis| Action::Sleep(Duration::from_millis(millis))),
@@ -87,7 +107,9 @@ fn one(said: &str) -> Result<Failpoint, String> {
             action,
             hits: AtomicU64::new(0),
         }),
-        _ => Err(format!("{said:?} is not STEP:HIT[:panic|:sleep=MILLIS]")),
+        _ => Err(format!(
+            "{said:?} is not STEP:HIT[:panic|:exhaust|:sleep=MILLIS]"
+        )),
     }
 }
 

@@ -14,22 +14,25 @@ use tokio::sync::Notify;
 
 use crate::status::Status;
 
-/// Loops that have not turned for so long, without a declared wait, are stuck.
-const STALL_MAX: Duration = Duration::from_secs(60);
-
 #[derive(Clone)]
 struct Probed {
     status: Arc<Status>,
     registry: Registry,
     resumed: Arc<Notify>,
+    stall_max: Duration,
 }
 
-/// The routes.
+/// The routes. Loops that have not turned for `stall_max`, without a declared wait, are stuck.
 ///
 /// `/livez` fails only when a restart can help: never because a dependency is away. `/readyz` holds
 /// while the member is assigned and not on its way out. `POST /resume` lets a group go on that has
 /// paused over too many dead letters.
-pub fn router(status: Arc<Status>, registry: Registry, resumed: Arc<Notify>) -> Router {
+pub fn router(
+    status: Arc<Status>,
+    registry: Registry,
+    resumed: Arc<Notify>,
+    stall_max: Duration,
+) -> Router {
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
@@ -40,11 +43,12 @@ pub fn router(status: Arc<Status>, registry: Registry, resumed: Arc<Notify>) -> 
             status,
             registry,
             resumed,
+            stall_max,
         })
 }
 
 async fn livez(State(probed): State<Probed>) -> Response {
-    answer(probed.status.is_live(STALL_MAX), "live", "stuck")
+    answer(probed.status.is_live(probed.stall_max), "live", "stuck")
 }
 
 async fn readyz(State(probed): State<Probed>) -> Response {

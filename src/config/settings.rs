@@ -158,6 +158,8 @@ settings! {
         shutdown_timeout: Duration = "25s";
         /// How long the group waits for a sign of life.
         session_timeout: Duration = "45s";
+        /// How long a loop of the process may stand still, while it declares no wait, before `/livez` says that it is stuck.
+        stall_timeout: Duration = "60s";
         /// How long the group waits for the next poll.
         max_poll_interval: Duration = "300s";
         /// A name that is kept over restarts (static membership).

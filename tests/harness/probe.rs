@@ -42,6 +42,24 @@ pub fn post_with(
     wait::block_on(ask(request)).with_context(|| format!("post {url}"))
 }
 
+/// Sends a form, with headers.
+///
+/// # Errors
+/// When there is no answer.
+pub fn post_form(
+    url: &str,
+    headers: &[(&str, &str)],
+    form: &[(&str, &str)],
+) -> anyhow::Result<(u16, String)> {
+    let request = |client: &reqwest::Client| {
+        let plain = client.post(url).form(form);
+        headers.iter().fold(plain, |request, (name, value)| {
+            request.header(*name, *value)
+        })
+    };
+    wait::block_on(ask(request)).with_context(|| format!("post {url}"))
+}
+
 async fn ask(
     request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
 ) -> anyhow::Result<(u16, String)> {

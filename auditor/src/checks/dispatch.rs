@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(breaches(&not_returned), 2);
         let mut before = sent_back();
         let handed_over = (before.facts.iter_mut()).find(|fact| fact.kind == "ShipmentHandedOver");
-        handed_over.unwrap().occurred_at = 2;
+        handed_over.unwrap().at.offset = 2;
         assert_eq!(breaches(&before), 2);
     }
 

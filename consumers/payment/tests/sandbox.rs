@@ -365,7 +365,7 @@ async fn what_has_lapsed_is_not_captured_whatever_became_of_the_reply() {
 }
 
 #[tokio::test]
-async fn past_the_key_window_what_was_done_is_found_and_not_done_again() {
+async fn e5_past_the_key_window_what_was_done_is_found_and_not_done_again() {
     let provider = Provider::new(|config| config.key_retention = Duration::ZERO).await;
     let yesterday = |mut task: Task| {
         task.created_at -= 25 * 3600 * 1_000_000;

@@ -352,7 +352,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
 
 /// The clock: read once per batch, passed on from there.
 pub(crate) fn now() -> Timestamp {
-    jiff::Timestamp::now().as_microsecond()
+    jiff::Timestamp::now().as_microsecond() + failpoints::clock_error_micros()
 }
 
 /// `now` and a duration.

@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     ErrorAfterEffect,
     ErrorSaved,
     WrongAmount,
+    WrongCurrency,
+    WrongPurchase,
 }
 
 impl Fault {
@@ -33,6 +35,8 @@ impl Fault {
             Self::ErrorAfterEffect => "error_after_effect",
             Self::ErrorSaved => "error_saved",
             Self::WrongAmount => "wrong_amount",
+            Self::WrongCurrency => "wrong_currency",
+            Self::WrongPurchase => "wrong_purchase",
         }
     }
 }
@@ -80,6 +84,8 @@ impl Faults {
             (shares.error_after_effect_per_mille, Fault::ErrorAfterEffect),
             (shares.wrong_amount_per_mille, Fault::WrongAmount),
             (shares.error_saved_per_mille, Fault::ErrorSaved),
+            (shares.wrong_currency_per_mille, Fault::WrongCurrency),
+            (shares.wrong_purchase_per_mille, Fault::WrongPurchase),
         ];
         let mut point = seed % 1000;
         for (share, fault) in faults {

@@ -75,6 +75,10 @@ pub struct Shares {
     pub reset_per_mille: u16,
     /// The effect is right, the answer is one minor unit too high.
     pub wrong_amount_per_mille: u16,
+    /// The effect is right, the answer names another currency.
+    pub wrong_currency_per_mille: u16,
+    /// The effect is right, the answer names another purchase.
+    pub wrong_purchase_per_mille: u16,
 }
 
 impl Default for Shares {
@@ -94,6 +98,8 @@ impl Default for Shares {
             unavailable_per_mille: 0,
             reset_per_mille: 0,
             wrong_amount_per_mille: 0,
+            wrong_currency_per_mille: 0,
+            wrong_purchase_per_mille: 0,
         }
     }
 }
@@ -245,6 +251,8 @@ impl Shares {
             self.unavailable_per_mille,
             self.reset_per_mille,
             self.wrong_amount_per_mille,
+            self.wrong_currency_per_mille,
+            self.wrong_purchase_per_mille,
         ]
         .into_iter()
         .map(u32::from)

@@ -134,14 +134,19 @@ impl Exchange {
             | Fault::LostReply
             | Fault::ErrorAfterEffect
             | Fault::ErrorSaved
-            | Fault::WrongAmount => None,
+            | Fault::WrongAmount
+            | Fault::WrongCurrency
+            | Fault::WrongPurchase => None,
         }
     }
 
     fn end(&self, answered: Result<Answer, Lost>, fault: Option<Fault>) -> Response {
         match answered {
             Ok(_) if fault == Some(Fault::LostReply) => cut(Cut::Close),
-            Ok(answer) => written(&answer, self.key.as_deref()),
+            Ok(answer) => {
+                let status = status(&answer);
+                json(status, &told(answer.body(), fault), self.key.as_deref())
+            }
             // Whether it is on disk is unknown: the caller must not be told either way.
             Err(Lost) => cut(Cut::Close),
         }
@@ -186,8 +191,28 @@ pub(super) fn cut(how: Cut) -> Response {
 
 /// An answer as it is sent.
 pub(super) fn written(answer: &Answer, key: Option<&str>) -> Response {
-    let status = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    json(status, &answer.body(), key)
+    json(status(answer), &answer.body(), key)
+}
+
+fn status(answer: &Answer) -> StatusCode {
+    StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// An object as a lie tells it, if one is told: nothing of it is kept, and what is kept is right.
+pub(super) fn told(mut body: serde_json::Value, fault: Option<Fault>) -> serde_json::Value {
+    let lie = match fault {
+        Some(Fault::WrongCurrency) => body.get_mut("currency"),
+        Some(Fault::WrongPurchase) => body.pointer_mut("/metadata/purchase_id"),
+        _ => None,
+    };
+    if let Some(word) = lie {
+        *word = match fault {
+            Some(Fault::WrongCurrency) if *word == "eur" => "usd".into(),
+            Some(Fault::WrongCurrency) => "eur".into(),
+            _ => "another".into(),
+        };
+    }
+    body
 }
 
 /// A refusal, in the form of the service that was asked. Nothing is saved.
@@ -235,7 +260,7 @@ pub(super) async fn read_meets(
     scope: Scope,
     operation: Operation,
     path: &str,
-) -> (Option<Response>, i64) {
+) -> (Option<Response>, Option<Fault>) {
     let (fault, latency) = service.meet(operation, None, path);
     let fails = |failure| refused(scope, failure, None);
     let response = match fault {
@@ -256,10 +281,16 @@ pub(super) async fn read_meets(
             Some(cut(Cut::Close))
         }
         Some(Fault::LostReply) => Some(cut(Cut::Close)),
-        Some(Fault::Late(_) | Fault::WrongAmount) | None => None,
+        Some(Fault::Late(_) | Fault::WrongAmount | Fault::WrongCurrency | Fault::WrongPurchase)
+        | None => None,
     };
     if response.is_none() {
         wait(latency, fault).await;
     }
-    (response, i64::from(fault == Some(Fault::WrongAmount)))
+    (response, fault)
+}
+
+/// By how much the amounts are too high that a fault lets be told.
+pub(super) fn skew_minor(fault: Option<Fault>) -> i64 {
+    i64::from(fault == Some(Fault::WrongAmount))
 }

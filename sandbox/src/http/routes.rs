@@ -163,14 +163,17 @@ async fn settled(shared: &Shared, sequence: u64, body: serde_json::Value) -> Res
 }
 
 async fn retrieve(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    let (fails, skew_minor) =
+    let (fails, fault) =
         exchange::read_meets(&shared.service, Scope::Provider, Operation::Retrieve, &id).await;
     if let Some(response) = fails {
         return response;
     }
     let found = shared.service.state().intent(&id).cloned();
     match found {
-        Some(intent) => settled(&shared, intent.sequence, intent_object(&intent, skew_minor)).await,
+        Some(intent) => {
+            let body = intent_object(&intent, exchange::skew_minor(fault));
+            settled(&shared, intent.sequence, exchange::told(body, fault)).await
+        }
         None => provider_refuses(failure::missing(404, "payment_intent", &id, "intent")),
     }
 }
@@ -184,7 +187,7 @@ async fn refunds(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Res
         Ok(intent_id) => intent_id,
         Err(failure) => return provider_refuses(failure),
     };
-    let (fails, skew_minor) = exchange::read_meets(
+    let (fails, fault) = exchange::read_meets(
         &shared.service,
         Scope::Provider,
         Operation::Retrieve,
@@ -203,7 +206,7 @@ async fn refunds(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Res
     };
     let data: Vec<_> = found
         .iter()
-        .map(|refund| refund_object(refund, skew_minor))
+        .map(|refund| refund_object(refund, exchange::skew_minor(fault)))
         .collect();
     let body = json!({"object": "list", "url": "/v1/refunds", "data": data, "has_more": false});
     settled(&shared, sequence, body).await

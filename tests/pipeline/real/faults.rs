@@ -3,5 +3,12 @@
 
 mod broker;
 mod database;
+mod ends;
+mod handlers;
 mod kills;
 mod machine;
+mod owners;
+mod poison;
+mod provider;
+mod replays;
+mod storefront;

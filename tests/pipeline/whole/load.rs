@@ -97,14 +97,13 @@ impl Load {
         })
     }
 
-    /// Sells, so much per second, for as long as something is done: what was sold, as a plan of its own.
+    /// Sells by a plan for as long as something is done: what was sold, as a plan of its own.
     pub(crate) fn sell_while(
         &self,
-        rate: f64,
+        mut plan: Plan,
         journal: PathBuf,
         meanwhile: impl FnOnce(),
     ) -> (Plan, Report) {
-        let mut plan = Self::plan(0, Some(rate));
         plan.count = None;
         let report = std::thread::scope(|scope| {
             let (done, is_done) = tokio::sync::oneshot::channel::<()>();

@@ -1,6 +1,7 @@
 //! The processes: members of the groups, the provider sandbox, and commands that end by themselves.
 
 mod armed;
+mod sandbox;
 
 use std::{process::ExitStatus, time::Duration};
 
@@ -26,6 +27,8 @@ pub(crate) const GROUPS: [(&str, &[&str]); 5] = [
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 const PROVIDER_KEY: &str = "sk_test_pipeline";
+/// With it the provider lets anybody in.
+pub(crate) const PROVIDER_LETS_IN: &str = "Bearer sk_test_pipeline";
 
 /// What the processes are told: limits short enough for a test in which members are killed.
 const SETTINGS: &[(&str, &str)] = &[
@@ -159,7 +162,7 @@ impl Pipeline {
     }
 
     /// Lets the provider and the carrier go wrong as often as `faults` says, from their next start on.
-    pub(crate) fn set_faults(&mut self, faults: &sandbox::Faults) {
+    pub(crate) fn set_faults(&mut self, faults: &::sandbox::Faults) {
         let file = self.file("faults.json");
         std::fs::write(&file, serde_json::to_vec(faults).unwrap()).unwrap();
         self.set("sandbox.faults", &file.display().to_string());

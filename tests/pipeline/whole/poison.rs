@@ -19,7 +19,8 @@ const DEADLINE: Duration = Duration::from_secs(90);
 const READ_WITHIN: Duration = Duration::from_secs(20);
 
 /// An id that is data to whoever reads it, in a statement, in a query, in a header and in a log.
-const HOSTILE: &str = "o'hara\"42\\ %s%n '; DROP TABLE payments --\u{e9}\u{65e5}\u{672c}";
+pub(crate) const HOSTILE: &str =
+    "o'hara\"42\\ %s%n '; DROP TABLE payments --\u{e9}\u{65e5}\u{672c}";
 
 /// What a group has to set aside, by topic and place.
 type Expected<'a> = BTreeMap<(&'a str, Place), &'a Poison>;
@@ -187,7 +188,7 @@ fn assert_told_on_the_topic(pipeline: &Pipeline, group: &str, expected: &Expecte
     assert_eq!(told, expected.len(), "{topic} tells of each once");
 }
 
-fn header(record: &OwnedMessage, name: &str) -> String {
+pub(crate) fn header(record: &OwnedMessage, name: &str) -> String {
     String::from_utf8_lossy(raw_header(record, name)).into_owned()
 }
 

@@ -1,5 +1,7 @@
 //! What can be wrong with a record: one row each.
 
+use std::mem::swap;
+
 use schemas::{DATUM_BYTES_MAX, topics};
 
 use super::datum::{text, varint};
@@ -162,9 +164,27 @@ pub(super) const TABLE: &[Row] = &[
     ("the_year_9999", "invalid_time", |draft| {
         draft.datum(|datum| datum.occurred_at = varint(253_402_300_799_000_000));
     }),
-    ("five_thousand_lines", "invalid_lines", |draft| {
-        draft.datum(|datum| datum.copies = 5_000);
+    ("ten_thousand_lines", "invalid_lines", |draft| {
+        draft.datum(|datum| datum.copies = 10_000);
     }),
+    // Whole data of a schema whose fields stand in another order: every byte can be read.
+    ("two_ids_in_each_others_place", "key_mismatch", |draft| {
+        draft.datum(|datum| swap(&mut datum.event_id, &mut datum.purchase_id));
+    }),
+    (
+        "two_texts_in_each_others_place",
+        "invalid_currency",
+        |draft| {
+            draft.datum(|datum| swap(&mut datum.customer_id, &mut datum.currency));
+        },
+    ),
+    (
+        "two_numbers_in_each_others_place",
+        "total_mismatch",
+        |draft| {
+            draft.datum(|datum| datum.totals.swap(2, 3));
+        },
+    ),
     ("min_reader_that_is_no_number", "header_mismatch", |draft| {
         draft.header("ce_minreader", b"three");
     }),

@@ -9,6 +9,7 @@ use harness::{
     postgres::Postgres,
 };
 use sandbox::Faults;
+use simulator::Plan;
 
 use crate::whole::{database::Database, load::Load, members::Pipeline, quiet};
 
@@ -51,9 +52,20 @@ impl Machine {
 
     /// The same for as long as the fault takes.
     pub(super) fn sells_while(&mut self, load: &Load, fault: impl FnOnce(&mut Self)) {
+        let plan = Load::plan(0, Some(PURCHASES_PER_SECOND));
+        self.sells_plan_while(load, plan, fault);
+    }
+
+    /// The same by a plan that has no end of its own.
+    pub(super) fn sells_plan_while(
+        &mut self,
+        load: &Load,
+        plan: Plan,
+        fault: impl FnOnce(&mut Self),
+    ) {
         Load::until_open(&mut self.pipeline);
         let journal = self.pipeline.file("intents");
-        let (plan, report) = load.sell_while(PURCHASES_PER_SECOND, journal, || fault(self));
+        let (plan, report) = load.sell_while(plan, journal, || fault(self));
         quiet::until_quiet(&self.pipeline, HEALED_WITHIN);
         load.judge(&mut self.pipeline, &plan, &report);
     }
