@@ -10,7 +10,7 @@ ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check endurance kills fuzz mutants bench lint deny services
+.PHONY: help demo test check endurance kills scale fuzz mutants bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -35,6 +35,11 @@ kills: services ## kills a member at every step that it has, a hundred times eac
 	cargo build --workspace --locked --bin counterflow
 	COUNTERFLOW_KILLS_PER_CELL=$${COUNTERFLOW_KILLS_PER_CELL:-100} cargo test --workspace --locked --test pipeline -- \
 	  --nocapture --exact real::faults::kills::b1_whichever_step_a_member_dies_at_the_effect_is_one
+
+scale: services ## audits 1000000 purchases in less than 1 GiB of memory; COUNTERFLOW_AUDIT_PURCHASES=N for more
+	cargo build --workspace --locked --bin counterflow
+	COUNTERFLOW_AUDIT_PURCHASES=$${COUNTERFLOW_AUDIT_PURCHASES:-1000000} cargo test --workspace --locked --test pipeline -- \
+	  --nocapture --exact real::scale::what_an_audit_holds_does_not_grow_with_the_purchases
 
 fuzz: ## searches for inputs that break a promise: ARGS="--seconds 600 http_body", ARGS=--list
 	@tools/fuzz $(ARGS)

@@ -159,6 +159,10 @@ pub(crate) struct Case {
     pub(crate) has_gaps: bool,
     /// Groups that have not read all of it yet.
     pub(crate) unread: Vec<Group>,
+    /// Whether a record of it came behind the noted ends. The topics are read one after the other:
+    /// what a young record follows from may stand on one that was read before, and what a database
+    /// did meanwhile is in no snapshot.
+    pub(crate) is_young: bool,
 }
 
 impl Case {

@@ -12,23 +12,30 @@
 //! also while the pipeline runs. What a topic has lost to its retention is judged by its own time:
 //! only what the oldest remaining record is too young for counts as not provable any more.
 //!
-//! **Memory.** What the databases and journals say is first sorted by shard into temporary files
-//! (about 5 kB per purchase), then one shard at a time is held in memory: some 10 kB for each
-//! purchase of the largest shard, besides 16 MiB of prefetched records, the positions, one line per
-//! SKU and 16 bytes per dead letter.
+//! **Memory.** What the databases and journals say is first sorted into temporary files (about 5 kB per
+//! purchase) by shard and, within a shard, by part: so many that a part has some thousand purchases.
+//! What stands on the topics is sorted likewise, one shard at a time. Then one part at a time is held
+//! in memory: some 10 kB for each of its purchases. Besides that there are 16 MiB of prefetched records,
+//! the positions, what analytics counts of one shard, one line per SKU and 100 bytes per dead letter:
+//! none of it grows with the number of purchases.
 
 mod baskets;
 mod case;
 mod checks;
 mod columns;
 mod dead_letters;
+mod files;
+mod follow;
 mod group;
 mod intents;
 mod kept;
 mod look;
 mod moves;
+mod parts;
 mod poison;
+mod progress;
 mod provider;
+mod records;
 mod rejections;
 mod report;
 mod said;
@@ -39,7 +46,9 @@ mod stores;
 mod tables;
 mod topics;
 mod totals;
+mod unexplained;
 mod witness;
+mod work;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -49,9 +58,12 @@ use runtime::{
     store::{Store, StoreError},
 };
 
+pub use follow::{Finding, Follower, Round};
 pub use group::Group;
-pub use look::{Progress, audit};
+pub use look::audit;
+pub use progress::Progress;
 pub use report::{Breach, CLEAN, Findings, Promise, Report};
+pub use unexplained::{Unexplained, Waiting};
 
 /// The five groups' databases.
 #[derive(Clone)]

@@ -2,31 +2,52 @@
 
 use std::sync::Arc;
 
-use codec::Codec;
 use runtime::kafka::scan::Scanner;
 
 use crate::{
     AuditError, Group, Inputs,
-    checks::{self, Around, Sums},
-    dead_letters, intents,
+    checks::Sums,
+    dead_letters::Letters,
+    intents,
+    parts::Parts,
     poison::Poisons,
+    progress::{Progress, Steps},
     provider,
+    records::Records,
     report::{Promise, Report},
-    shard::Shard,
     spill::Spill,
     stores::{self, Books},
-    topics::{self, Layout, unreadable},
+    topics::{Layout, unreadable},
+    work::Work,
 };
 
-/// How far the audit is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// What is being looked at.
-    pub step: String,
-    /// How many steps are done.
-    pub done: u64,
-    /// Of how many.
-    pub of: u64,
+/// What was read of the topics, from one round to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    records: Option<Records>,
+    letters: Letters,
+    is_kept: bool,
+}
+
+impl Memory {
+    /// For an audit that goes on.
+    pub(crate) fn kept() -> Self {
+        Self {
+            is_kept: true,
+            ..Self::default()
+        }
+    }
+
+    /// What was read before, or the beginning of it; the layout is what can be looked at by it.
+    fn records(&mut self, layout: &mut Layout) -> Result<Records, AuditError> {
+        let records = self.records.take().filter(|known| known.go_on(layout));
+        let records = match records {
+            Some(records) => records,
+            None => Records::new(Parts::of(layout))?,
+        };
+        records.keep_beginnings(layout);
+        Ok(records)
+    }
 }
 
 /// Looks at everything and reports.
@@ -37,90 +58,149 @@ pub async fn audit(
     inputs: &Inputs,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Report, AuditError> {
-    let mut report = Report::default();
-    let (mut scanner, layout) = connect(inputs).await?;
-    let shards = layout.shards();
-    let steps = Group::ALL.len() as u64 + 2 + u64::try_from(shards).unwrap_or_default();
-    let mut done = 0;
-    let mut tell = |step: String| {
-        progress(Progress {
-            step,
-            done,
-            of: steps,
-        });
-        done += 1;
+    look(inputs, &mut Memory::default(), progress).await
+}
+
+/// The same with a memory of what was read.
+pub(crate) async fn look(
+    inputs: &Inputs,
+    memory: &mut Memory,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Report, AuditError> {
+    let (scanner, mut layout) = connect(inputs).await?;
+    let records = memory.records(&mut layout)?;
+    let parts = records.parts;
+    let mut steps = Steps::new(parts, progress);
+    let before = match before_the_topics(inputs, &layout, parts, &mut steps).await {
+        Ok(before) => before,
+        Err(away) => {
+            memory.records = Some(records);
+            return Err(away);
+        }
     };
-    check_layout(&layout, &mut report);
-    let mut spill = Spill::new(shards)?;
+    let mut work = Some(Work {
+        inputs: inputs.clone(),
+        scanner,
+        layout: Arc::new(layout),
+        records,
+        letters: std::mem::take(&mut memory.letters),
+        is_kept: memory.is_kept,
+        spill: before.spill,
+        books: before.books,
+        sums: before.sums,
+        report: before.report,
+    });
+    let done = topics(&mut work, parts, &mut steps).await;
+    // What was read stays read, also when the rest could not be looked at.
+    let Some(work) = work else {
+        return done.and(Err(AuditError::Topics("the reader ended".to_owned())));
+    };
+    if memory.is_kept {
+        memory.records = Some(work.records);
+        memory.letters = work.letters;
+    }
+    done.map(|()| work.report)
+}
+
+/// What is looked at before the topics are read.
+struct Before {
+    spill: Spill,
+    books: Books,
+    sums: Sums,
+    report: Report,
+}
+
+async fn before_the_topics(
+    inputs: &Inputs,
+    layout: &Layout,
+    parts: Parts,
+    steps: &mut Steps<'_>,
+) -> Result<Before, AuditError> {
+    let mut report = Report::default();
+    check_layout(layout, &mut report);
+    let mut spill = Spill::new(parts)?;
     let mut books = Books::default();
-    let mut sums = Sums::new(shards)?;
+    let mut sums = Sums::new(parts.shards)?;
     for group in Group::ALL {
-        tell(format!("database of {group}"));
+        steps.begin(format!("database of {group}"));
         let store = inputs.stores.of(group).as_ref();
-        stores::read(group, store, &mut spill, &mut books, &mut sums.shelves).await?;
+        let mut before = 0;
+        let mut told = |rows| steps.rows(group, &mut before, rows);
+        let shelves = &mut sums.shelves;
+        stores::read(group, store, &mut spill, &mut books, shelves, &mut told).await?;
+        steps.end_of_database();
     }
-    tell("journals".to_owned());
-    let (mut spill, poisons, after_journals) = sort_journals(inputs, spill, report).await?;
-    (books.poisons, report) = (poisons, after_journals);
+    steps.begin("journals".to_owned());
+    let (spill, poisons, report) = sort_journals(inputs, spill, report).await?;
+    books.poisons = poisons;
+    steps.end();
     tracing::debug!(rows = spill.lines(), records = layout.records(), "sorted");
-    let books = Arc::new(books);
-    for number in 0..shards {
-        tell(format!("shard {number}"));
-        let mut shard = Shard::new(number);
-        spill.read(number, |line| shard.hear(line))?;
-        let (codec, known, bounds) = (
-            inputs.codec.clone(),
-            Arc::clone(&books),
-            Arc::clone(&layout),
-        );
-        let reading =
-            blocking(move || read_topics(scanner, shard, &codec, &known, &bounds)).await?;
-        (scanner, shard) = reading;
-        let around = around(inputs, &shard, &books, &layout);
-        checks::shard(&mut shard, &around, &mut sums, &mut report);
-        sums.shelves.sort()?;
+    Ok(Before {
+        spill,
+        books,
+        sums,
+        report,
+    })
+}
+
+/// Reads the topics, shard by shard, and checks everything.
+async fn topics(
+    work: &mut Option<Work>,
+    parts: Parts,
+    steps: &mut Steps<'_>,
+) -> Result<(), AuditError> {
+    for shard in 0..parts.shards {
+        steps.begin(format!("shard {shard}: topics"));
+        let mut opened = step(work, move |work| work.open(shard)).await?;
+        steps.end();
+        for part in 0..parts.parts {
+            steps.begin(format!(
+                "shard {shard}: part {} of {}",
+                part + 1,
+                parts.parts
+            ));
+            let check = move |work: &mut Work| {
+                work.part(&mut opened, part)?;
+                Ok(opened)
+            };
+            opened = step(work, check).await?;
+            steps.end();
+        }
+        step(work, move |work| {
+            work.close(opened);
+            Ok(())
+        })
+        .await?;
     }
-    tell("dead letters and sums".to_owned());
-    sums.totals.check(&mut report);
-    let has_lost_records = layout.bounds.values().any(|bounds| bounds.first > 0);
-    (books.poisons).check(&sums.poison, has_lost_records, &mut report);
-    let remembered_since = inputs.now.saturating_sub(micros(inputs.journal_retention));
-    report = blocking(move || {
-        sums.shelves.check(&mut report)?;
-        dead_letters::compare(&scanner, books, remembered_since, report)
+    steps.begin("dead letters and sums".to_owned());
+    step(work, Work::end).await
+}
+
+/// Does a step of the work where it may block. The work is gone when the step panics.
+async fn step<T: Send + 'static>(
+    work: &mut Option<Work>,
+    step: impl FnOnce(&mut Work) -> Result<T, AuditError> + Send + 'static,
+) -> Result<T, AuditError> {
+    let mut taken = work.take().expect("it is put back after every step");
+    let (back, done) = blocking(move || {
+        let done = step(&mut taken);
+        Ok((taken, done))
     })
     .await?;
-    report.close();
-    Ok(report)
+    *work = Some(back);
+    done
 }
 
 /// Connects to Kafka, and notes where the topics end.
-async fn connect(inputs: &Inputs) -> Result<(Scanner, Arc<Layout>), AuditError> {
+async fn connect(inputs: &Inputs) -> Result<(Scanner, Layout), AuditError> {
     let bootstrap = inputs.bootstrap_servers.clone();
     let options = inputs.kafka_options.clone();
     blocking(move || {
         let scanner = Scanner::connect(&bootstrap, &options).map_err(unreadable)?;
         let layout = Layout::ask(&scanner)?;
-        Ok((scanner, Arc::new(layout)))
+        Ok((scanner, layout))
     })
     .await
-}
-
-fn micros(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-fn around<'a>(inputs: &Inputs, shard: &Shard, books: &'a Books, layout: &'a Layout) -> Around<'a> {
-    Around {
-        books,
-        layout,
-        kept: shard.kept(layout),
-        now: inputs.now,
-        grace_micros: micros(inputs.grace),
-        retention_micros: micros(inputs.journal_retention),
-        has_provider: inputs.provider_journal.is_some(),
-        has_intents: inputs.intents.is_some(),
-    }
 }
 
 /// All topics have as many partitions: what one group does for a key, every group does.
@@ -150,36 +230,6 @@ async fn sort_journals(
         Ok((spill, poisons, report))
     })
     .await
-}
-
-fn read_topics(
-    scanner: Scanner,
-    mut shard: Shard,
-    codec: &Codec,
-    books: &Books,
-    layout: &Layout,
-) -> Result<(Scanner, Shard), AuditError> {
-    let number = shard.number;
-    for topic in topics::ALL {
-        if layout
-            .partitions
-            .get(topic)
-            .is_none_or(|count| number >= *count)
-        {
-            continue;
-        }
-        let mut away = None;
-        let read = scanner.read(topic, number, |record| {
-            if away.is_none() {
-                away = shard.take(topic, &record, codec, books, layout).err();
-            }
-        });
-        read.map_err(unreadable)?;
-        if let Some(away) = away {
-            return Err(AuditError::Topics(away));
-        }
-    }
-    Ok((scanner, shard))
 }
 
 async fn blocking<T: Send + 'static>(

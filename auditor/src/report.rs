@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
+use crate::unexplained::Unexplained;
+
 /// The verdict when no promise is broken.
 pub const CLEAN: &str = "nothing lost, nothing doubled, nothing invented";
 
@@ -99,6 +101,10 @@ pub struct Report {
     /// What is not provable any more, because the records that would prove it are gone from their
     /// topics.
     pub unproven: BTreeMap<String, i64>,
+    /// What has not come to an end, within the grace or not.
+    pub unexplained: Unexplained,
+    /// How many breaches are breaches only because the grace has passed.
+    pub overdue: u64,
 }
 
 impl Default for Report {
@@ -108,6 +114,8 @@ impl Default for Report {
             verdict: String::new(),
             promises: promises.into(),
             unproven: BTreeMap::new(),
+            unexplained: Unexplained::default(),
+            overdue: 0,
         }
     }
 }
@@ -164,6 +172,17 @@ impl Report {
                 what: what.into(),
             });
         }
+    }
+
+    /// Notes a breach that is one only because the grace has passed, and that can still heal.
+    pub(crate) fn overdue(
+        &mut self,
+        promise: Promise,
+        subject: impl Into<String>,
+        what: impl Into<String>,
+    ) {
+        self.overdue += 1;
+        self.breach(promise, subject, what);
     }
 
     /// Notes a breach unless something holds.

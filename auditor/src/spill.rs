@@ -1,40 +1,35 @@
-//! Sorts what is read in any order into one temporary file per shard, so that a shard can be looked
-//! at as a whole without holding the others.
+//! Sorts what databases and journals say, in whatever order they say it, into temporary files by shard
+//! and part, so that a part can be looked at as a whole without holding the others.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Write},
+use std::io::{self, BufRead, Write};
+
+use crate::{
+    files::Files,
+    parts::Parts,
+    witness::{Line, Witness},
 };
 
-use runtime::partitioner::partition_of;
-
-use crate::witness::{Line, Witness};
-
-/// The files; they vanish when dropped.
+/// The files: of every shard one for what is about the shard itself, and one for each part.
 #[derive(Debug)]
 pub(crate) struct Spill {
-    folder: tempfile::TempDir,
-    files: Vec<BufWriter<File>>,
+    files: Files,
+    parts: Parts,
     lines: u64,
 }
 
 impl Spill {
-    pub(crate) fn new(shards: i32) -> io::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("counterflow-audit-")
-            .tempdir()?;
-        let file = |shard| File::create(folder.path().join(format!("{shard}"))).map(BufWriter::new);
-        let files = (0..shards).map(file).collect::<io::Result<_>>()?;
+    pub(crate) fn new(parts: Parts) -> io::Result<Self> {
+        let count = parts.shards.max(0) * (parts.parts + 1);
         Ok(Self {
-            folder,
-            files,
+            files: Files::new(usize::try_from(count).map_err(io::Error::other)?)?,
+            parts,
             lines: 0,
         })
     }
 
-    /// How many files there are.
-    pub(crate) fn files(&self) -> i32 {
-        i32::try_from(self.files.len()).unwrap_or(i32::MAX)
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> i32 {
+        self.parts.shards
     }
 
     /// How many lines were written.
@@ -44,38 +39,60 @@ impl Spill {
 
     /// Puts a row to the shard to which its subject, the key of its records, belongs.
     pub(crate) fn put(&mut self, subject: &str, witness: Witness) -> io::Result<()> {
-        let shard = partition_of(subject.as_bytes(), self.files());
+        let shard = self.parts.shard_of(subject.as_bytes());
         self.put_to(shard, subject, witness)
     }
 
     /// Puts a row to a shard; one of a shard that does not exist goes to the first, where nothing
     /// will match it.
     pub(crate) fn put_to(&mut self, shard: i32, subject: &str, witness: Witness) -> io::Result<()> {
-        let known = usize::try_from(shard)
-            .ok()
-            .filter(|&at| at < self.files.len());
-        let file = &mut self.files[known.unwrap_or(0)];
+        let is_known = (0..self.parts.shards).contains(&shard);
+        let shard = if is_known { shard } else { 0 };
+        let part = match witness.is_of_shard() {
+            true => None,
+            false => Some(self.parts.part_of(subject.as_bytes())),
+        };
+        let file = self.file(shard, part)?;
         let line = Line {
             subject: subject.to_owned(),
             witness,
         };
-        serde_json::to_writer(&mut *file, &line)?;
+        let mut end = self.files.end_of(file);
+        serde_json::to_writer(&mut end, &line)?;
+        end.write_all(b"\n")?;
         self.lines += 1;
-        file.write_all(b"\n")
+        self.files.keep(file)
     }
 
-    /// Gives the rows of a shard to `each`, in the order in which they were put.
-    pub(crate) fn read(&mut self, shard: i32, mut each: impl FnMut(Line)) -> io::Result<()> {
-        let at = usize::try_from(shard).map_err(io::Error::other)?;
-        self.files[at].flush()?;
-        let path = self.folder.path().join(format!("{shard}"));
-        let mut reader = BufReader::with_capacity(1 << 18, File::open(path)?);
+    /// Gives the rows of a part, or those about the shard itself, to `each`, in the order in which
+    /// they were put.
+    pub(crate) fn read(
+        &mut self,
+        shard: i32,
+        part: Option<i32>,
+        mut each: impl FnMut(Line),
+    ) -> io::Result<()> {
+        let file = self.file(shard, part)?;
+        let Some(mut reader) = self.files.open(file)? else {
+            return Ok(());
+        };
         let mut text = String::new();
         while reader.read_line(&mut text)? > 0 {
             each(serde_json::from_str(&text)?);
             text.clear();
         }
         Ok(())
+    }
+
+    /// Gives back what a part takes, once it was read.
+    pub(crate) fn forget(&mut self, shard: i32, part: i32) -> io::Result<()> {
+        let file = self.file(shard, Some(part))?;
+        self.files.remove(file)
+    }
+
+    fn file(&self, shard: i32, part: Option<i32>) -> io::Result<usize> {
+        let place = part.map_or(0, |part| part + 1);
+        usize::try_from(shard * (self.parts.parts + 1) + place).map_err(io::Error::other)
     }
 }
 
@@ -84,22 +101,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_in_the_shard_of_their_key() {
-        let mut spill = Spill::new(4).unwrap();
+    fn rows_come_back_in_the_shard_and_part_of_their_key() {
+        let parts = Parts {
+            shards: 4,
+            parts: 3,
+        };
+        let mut spill = Spill::new(parts).unwrap();
         for n in 0..100 {
             let sku = n.to_string();
             let line = Witness::ReservationLine { sku, quantity: 1 };
             spill.put(&format!("p{n}"), line).unwrap();
         }
+        let of_shard = Witness::Customers {
+            size: 1,
+            start: 2,
+            registers: 3,
+        };
+        spill.put_to(2, "", of_shard).unwrap();
         let mut read = 0;
         for shard in 0..4 {
-            spill
-                .read(shard, |line| {
-                    assert_eq!(partition_of(line.subject.as_bytes(), 4), shard);
+            for part in 0..3 {
+                let each = |line: Line| {
+                    let key = line.subject.as_bytes();
+                    assert_eq!((parts.shard_of(key), parts.part_of(key)), (shard, part));
                     read += 1;
-                })
-                .unwrap();
+                };
+                spill.read(shard, Some(part), each).unwrap();
+            }
         }
-        assert_eq!((read, spill.lines()), (100, 100));
+        let mut about_shards = Vec::new();
+        for shard in 0..4 {
+            let each = |_: Line| about_shards.push(shard);
+            spill.read(shard, None, each).unwrap();
+        }
+        assert_eq!((read, about_shards, spill.lines()), (100, vec![2], 101));
     }
 }

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, io};
 use inventory::{Stock, StockMovement};
 
 use crate::{
+    parts::Parts,
     rejections::Replay,
     report::{Promise, Report},
     spill::Spill,
@@ -56,7 +57,7 @@ impl Shelves {
     pub(crate) fn new(files: i32) -> io::Result<Self> {
         Ok(Self {
             by_sku: BTreeMap::new(),
-            moves: Spill::new(files)?,
+            moves: Spill::new(Parts::whole(files))?,
             rejected: Vec::new(),
         })
     }
@@ -139,11 +140,11 @@ impl Shelves {
             shelf.check(&subject, report);
         }
         self.sort()?;
-        for file in 0..self.moves.files() {
+        for file in 0..self.moves.shards() {
             let mut replay = Replay::default();
-            self.moves.read(file, |line| replay.expect(line))?;
+            (self.moves).read(file, Some(0), |line| replay.expect(line))?;
             if !replay.is_empty() {
-                self.moves.read(file, |line| replay.moved(line))?;
+                (self.moves).read(file, Some(0), |line| replay.moved(line))?;
             }
             replay.check(report);
         }

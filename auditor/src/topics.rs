@@ -7,7 +7,7 @@ use runtime::kafka::scan::{ScanError, Scanner};
 use schemas::topics;
 use sha2::{Digest, Sha256};
 
-use crate::AuditError;
+use crate::{AuditError, Group};
 
 /// The topics, in the order in which a shard reads them.
 pub(crate) const ALL: [&str; 5] = [
@@ -33,6 +33,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Layout {
     pub(crate) partitions: BTreeMap<&'static str, i32>,
     pub(crate) bounds: BTreeMap<(&'static str, i32), Bounds>,
+    /// The same of each group's dead-letter topic, by partition; none where there is no such topic.
+    pub(crate) dead_letters: BTreeMap<Group, Vec<Bounds>>,
 }
 
 impl Layout {
@@ -40,15 +42,24 @@ impl Layout {
     pub(crate) fn ask(scanner: &Scanner) -> Result<Self, AuditError> {
         let mut layout = Self::default();
         for topic in ALL {
-            let partitions = scanner.partitions(topic).map_err(unreadable)?;
-            layout.partitions.insert(topic, partitions);
-            for partition in 0..partitions {
-                let (first, noted_end) = scanner.bounds(topic, partition).map_err(unreadable)?;
-                let bounds = Bounds { first, noted_end };
-                layout.bounds.insert((topic, partition), bounds);
-            }
+            let bounds = bounds(scanner, topic).map_err(unreadable)?;
+            layout.partitions.insert(topic, count(&bounds));
+            let numbered = (0..).zip(bounds);
+            (layout.bounds).extend(numbered.map(|(partition, of)| ((topic, partition), of)));
+        }
+        for group in Group::ALL {
+            let bounds = match bounds(scanner, &group.dead_letter_topic()) {
+                Err(ScanError::NoSuchTopic(_)) => Vec::new(),
+                bounds => bounds.map_err(unreadable)?,
+            };
+            layout.dead_letters.insert(group, bounds);
         }
         Ok(layout)
+    }
+
+    /// The bounds of a group's dead-letter topic, by partition.
+    pub(crate) fn dead_letters(&self, group: Group) -> &[Bounds] {
+        self.dead_letters.get(&group).map_or(&[], Vec::as_slice)
     }
 
     /// As many shards as the widest topic has partitions.
@@ -69,6 +80,19 @@ impl Layout {
         let records = (self.bounds.values()).map(|bounds| bounds.noted_end - bounds.first);
         records.sum::<i64>().unsigned_abs()
     }
+}
+
+/// The bounds of every partition of a topic.
+fn bounds(scanner: &Scanner, topic: &str) -> Result<Vec<Bounds>, ScanError> {
+    let of = |partition| {
+        let (first, noted_end) = scanner.bounds(topic, partition)?;
+        Ok(Bounds { first, noted_end })
+    };
+    (0..scanner.partitions(topic)?).map(of).collect()
+}
+
+fn count(bounds: &[Bounds]) -> i32 {
+    i32::try_from(bounds.len()).unwrap_or(i32::MAX)
 }
 
 pub(crate) fn unreadable(error: ScanError) -> AuditError {

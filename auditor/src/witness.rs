@@ -97,6 +97,24 @@ pub(crate) enum Witness {
     Intent(IntentRow),
 }
 
+impl Witness {
+    /// Whether it is about the shard, or about something of which there is not much, and not about
+    /// one purchase.
+    pub(crate) fn is_of_shard(&self) -> bool {
+        match self {
+            Self::StockEvent { .. }
+            | Self::Window { .. }
+            | Self::Item { .. }
+            | Self::Pair { .. }
+            | Self::Customers { .. }
+            | Self::Parked { .. } => true,
+            Self::Movement(row) => row.is_of_keepers(),
+            Self::SetAside(row) => !row.topic.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 /// Payment's row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PaymentRow {
@@ -162,6 +180,13 @@ pub(crate) struct MovementRow {
     pub(crate) on_hand: i64,
     pub(crate) reserved: i64,
     pub(crate) cause: String,
+}
+
+impl MovementRow {
+    /// Whether a stock keeper moved it, for no purchase.
+    pub(crate) fn is_of_keepers(&self) -> bool {
+        matches!(self.kind.as_str(), "received" | "adjusted")
+    }
 }
 
 /// Dispatch's row.

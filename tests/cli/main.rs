@@ -9,6 +9,7 @@ mod program;
 mod configuration;
 mod databases;
 mod dead_letters;
+mod follow;
 mod help;
 mod pipeline;
 mod probes;

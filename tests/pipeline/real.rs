@@ -14,6 +14,7 @@ mod python;
 mod readers;
 mod registry;
 mod registry_away;
+mod scale;
 mod statements;
 mod stripe;
 mod trimmed;

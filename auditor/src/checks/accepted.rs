@@ -4,7 +4,7 @@
 use super::Around;
 use crate::{
     Group,
-    case::{Bought, Case},
+    case::{Bought, Case, Place},
     report::{Promise, Report},
     shard::{Shard, Standing},
     witness::IntentRow,
@@ -49,7 +49,7 @@ pub(crate) fn check(
         }
     }
     if around.has_intents {
-        intents(purchase_id, case, around, report);
+        intents(purchase_id, case, shard, around, report);
     }
 }
 
@@ -95,7 +95,13 @@ pub(super) fn kept(case: &Case, group: Group) -> Option<&str> {
     }
 }
 
-fn intents(purchase_id: &str, case: &Case, around: &Around<'_>, report: &mut Report) {
+fn intents(
+    purchase_id: &str,
+    case: &Case,
+    shard: &Shard,
+    around: &Around<'_>,
+    report: &mut Report,
+) {
     let stands = |row: &IntentRow| match row.what.as_str() {
         "cancellation" => case.requests.iter().any(|one| one.event_id == row.event_id),
         _ => content_stands(case, row.hash.as_deref()),
@@ -127,9 +133,11 @@ fn intents(purchase_id: &str, case: &Case, around: &Around<'_>, report: &mut Rep
         let mut purchases = case.intents.iter().filter(|row| row.what == "purchase");
         purchases.any(|row| row.hash.as_deref() == Some(hash))
     };
-    let first = case.bought.iter().map(|bought| &bought.hash);
-    let later = case.contradictions.iter().map(|one| &one.hash);
-    for hash in first.chain(later) {
+    let first = case.bought.iter().map(|bought| (bought.at, &bought.hash));
+    let later = case.contradictions.iter().map(|one| (one.at, &one.hash));
+    // The journal was read before the topics: a younger record may be of an intent that is too.
+    let is_old = |at: Place| at.offset < around.layout.of(at.topic, shard.number).noted_end;
+    for (_, hash) in first.chain(later).filter(|(at, _)| is_old(*at)) {
         report.require(
             intended(hash),
             Promise::NothingInvented,

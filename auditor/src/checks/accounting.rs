@@ -135,19 +135,16 @@ fn unread(
     let Some(unread) = shard.unread.get(&place) else {
         return;
     };
+    (report.unexplained).unread(subject, unread.since, unread.records);
     let age = around.now.saturating_sub(unread.since);
-    report.require(
-        age <= around.grace_micros,
-        Promise::Finished,
-        subject,
-        || {
-            format!(
-                "left unexplained: {} records unread, the oldest for {} s",
-                unread.records,
-                age / 1_000_000
-            )
-        },
-    );
+    if age > around.grace_micros {
+        let what = format!(
+            "left unexplained: {} records unread, the oldest for {} s",
+            unread.records,
+            age / 1_000_000
+        );
+        report.overdue(Promise::Finished, subject, what);
+    }
 }
 
 /// Records that nobody can read: each is a dead letter, or parked, in every group that passed it.
@@ -166,7 +163,7 @@ fn unreadable(shard: &Shard, around: &Around<'_>, report: &mut Report) {
                 report.breach(P, subject.clone(), what);
             } else if around.now.saturating_sub(at.recorded_at) > around.grace_micros {
                 let what = format!("left unexplained: {group} has not read it");
-                report.breach(Promise::Finished, subject.clone(), what);
+                report.overdue(Promise::Finished, subject.clone(), what);
             }
         }
     }

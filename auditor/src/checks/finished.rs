@@ -47,6 +47,7 @@ pub(crate) fn place(purchase_id: &str, case: &mut Case, shard: &Shard, around: &
 /// contradiction is set aside for good.
 fn place_record(case: &mut Case, at: Place, counts: bool, shard: &Shard, around: &Around<'_>) {
     if at.offset >= around.layout.of(at.topic, shard.number).noted_end {
+        case.is_young = true;
         case.open.push(format!(
             "{}@{} came while the audit looked",
             at.topic, at.offset
@@ -98,9 +99,11 @@ pub(crate) fn check(purchase_id: &str, case: &Case, around: &Around<'_>, report:
             return;
         }
     };
-    let age = around.now.saturating_sub(case.since().unwrap_or_default());
+    let since = case.since().unwrap_or_default();
+    report.unexplained.purchase(purchase_id, since, &why);
+    let age = around.now.saturating_sub(since);
     if age > around.grace_micros {
-        report.breach(
+        report.overdue(
             Promise::Finished,
             purchase_id,
             format!("left unexplained: {why}"),

@@ -25,11 +25,11 @@ pub(crate) fn check(
         report.unproven("purchases that are gone from their topic", 1);
     } else {
         rows(purchase_id, case, report);
-        for fact in &case.facts {
+        for fact in case.facts.iter().filter(|_| !case.is_young) {
             purchase_of(purchase_id, case, fact, report);
         }
     }
-    for fact in case.facts.iter().filter(|_| !case.has_gaps) {
+    for fact in (case.facts.iter()).filter(|_| !case.has_gaps && !case.is_young) {
         cause_of(purchase_id, case, fact, report);
     }
     for fact in &case.facts {

@@ -72,8 +72,15 @@ impl Sums {
     }
 }
 
-/// Checks one shard, purchase by purchase and then as a whole, and adds to what is summed up over all shards.
-pub(crate) fn shard(shard: &mut Shard, around: &Around<'_>, sums: &mut Sums, report: &mut Report) {
+/// Checks a part of a shard purchase by purchase, and adds to what is summed up over the shard and over
+/// all shards.
+pub(crate) fn part(
+    shard: &mut Shard,
+    around: &Around<'_>,
+    recomputed: &mut analytics::Recomputed,
+    sums: &mut Sums,
+    report: &mut Report,
+) {
     let mut cases = std::mem::take(&mut shard.cases);
     for (purchase_id, case) in &mut cases {
         finished::place(purchase_id, case, shard, around);
@@ -84,10 +91,21 @@ pub(crate) fn shard(shard: &mut Shard, around: &Around<'_>, sums: &mut Sums, rep
         }
         reservation::shortages(purchase_id, case, &mut sums.shelves);
     }
+    recomputed.part(shard, &cases, around, report);
+}
+
+/// Checks a shard as a whole, once all of its parts were.
+pub(crate) fn shard(
+    shard: &Shard,
+    around: &Around<'_>,
+    recomputed: analytics::Recomputed,
+    sums: &mut Sums,
+    report: &mut Report,
+) {
     accounting::check(shard, around, report);
     poison::check_shard(shard, around, &mut sums.poison, report);
     stock::check_keepers(shard, around, report);
-    analytics::check(shard, &cases, around, report);
+    recomputed.compare(shard, around, report);
 }
 
 fn one(

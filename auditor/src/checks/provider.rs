@@ -153,12 +153,13 @@ fn moved_unknown(purchase_id: &str, case: &Case, around: &Around<'_>, report: &m
         else {
             continue;
         };
-        report.require(known, P, purchase_id, || {
-            format!(
+        if !known {
+            let what = format!(
                 "{} {} {} at the provider, and the ledger knows nothing of it",
                 one.amount_minor, one.currency, one.kind
-            )
-        });
+            );
+            report.overdue(P, purchase_id, what);
+        }
     }
 }
 

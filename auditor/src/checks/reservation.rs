@@ -89,11 +89,9 @@ fn against_movements(purchase_id: &str, case: &Case, report: &mut Report) {
 
 /// What a purchase was told that there is not enough of.
 pub(crate) fn shortages(purchase_id: &str, case: &Case, shelves: &mut Shelves) {
-    for rejected in case
-        .facts
-        .iter()
-        .filter(|fact| fact.kind == "StockRejected")
-    {
+    // What took the stock away may be younger than the snapshot.
+    let facts = case.facts.iter().filter(|_| !case.is_young);
+    for rejected in facts.filter(|fact| fact.kind == "StockRejected") {
         for (sku, quantity) in &rejected.lines {
             shelves.rejected(&Shortage {
                 purchase_id,

@@ -1,5 +1,5 @@
-//! One shard in memory: the purchases whose key belongs to it, with everything that anybody says
-//! about them, and what became of every record of its partitions.
+//! One shard: one part after the other of the purchases whose key belongs to it, with everything that
+//! anybody says about them, and what became of every record of its partitions.
 
 mod records;
 
@@ -10,6 +10,7 @@ use crate::{
     baskets::Baskets,
     case::{Case, Place},
     kept::Kept,
+    records::Records,
     stores::Books,
     topics::{self, Layout},
     witness::{Line, SetAsideRow, Witness},
@@ -68,6 +69,7 @@ pub(crate) struct Unreadable {
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     pub(crate) number: i32,
+    /// The purchases of the part that is looked at.
     pub(crate) cases: BTreeMap<String, Case>,
     pub(crate) keeper_events: BTreeMap<String, KeeperEvent>,
     /// By event id.
@@ -97,11 +99,21 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn new(number: i32) -> Self {
-        Self {
+    /// A shard whose topics were read.
+    pub(crate) fn new(number: i32, records: &Records) -> Self {
+        let mut shard = Self {
             number,
             ..Self::default()
+        };
+        for topic in topics::ALL {
+            let read = records.of(topic, number);
+            shard.records.insert(topic, read.records);
+            shard
+                .first_seen
+                .extend(read.first.map(|first| (topic, first)));
+            shard.last_seen.extend(read.last.map(|last| (topic, last)));
         }
+        shard
     }
 
     /// Takes in what a database or journal says.
@@ -115,7 +127,7 @@ impl Shard {
                 let kept = self.stock_events.entry(event_id).or_default();
                 (kept.noted, kept.applied_at) = (Some(change), applied_at);
             }
-            Witness::Movement(row) if row.kind == "received" || row.kind == "adjusted" => {
+            Witness::Movement(row) if row.is_of_keepers() => {
                 let kept = self.stock_events.entry(row.cause).or_default();
                 kept.moved = Some(kept.moved.unwrap_or_default() + row.on_hand);
             }

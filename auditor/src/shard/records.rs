@@ -1,5 +1,5 @@
-//! Taking in the records of a topic, in their order: which purchase each is about, and what became
-//! of it in every group.
+//! Taking in the records of a part, those of a topic in their order: which purchase each is about, and
+//! what became of it in every group.
 
 use codec::Codec;
 use runtime::{Record, Refusal, partitioner::partition_of};
@@ -29,9 +29,6 @@ impl Shard {
             offset: record.at.offset,
             recorded_at: record.timestamp_micros,
         };
-        *self.records.entry(topic).or_default() += 1;
-        self.first_seen.entry(topic).or_insert(at);
-        self.last_seen.insert(topic, at.offset);
         self.account(at, record, books);
         if at.offset < layout.of(topic, self.number).noted_end {
             self.wait(at, books);

@@ -33,7 +33,6 @@ const PAGE_ROWS: u32 = 2_000;
 pub(crate) struct Publication {
     pub(crate) event_id: String,
     pub(crate) acknowledged: bool,
-    pub(crate) found: bool,
     pub(crate) written_at: i64,
     /// What its key's partition is a remainder of; none when the partition is anybody's choice.
     pub(crate) key_hash: Option<i32>,
@@ -53,13 +52,14 @@ pub(crate) struct Books {
     pub(crate) poisons: Poisons,
 }
 
-/// Reads one group's database.
+/// Reads one group's database; `told` is told how many rows were read.
 pub(crate) async fn read(
     group: Group,
     store: &dyn Store,
     spill: &mut Spill,
     books: &mut Books,
     shelves: &mut Shelves,
+    told: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(), AuditError> {
     let away = |source| AuditError::Store {
         group: group.name(),
@@ -69,6 +69,8 @@ pub(crate) async fn read(
     let mut reading = Reading {
         group,
         transaction: transaction.as_mut(),
+        rows: 0,
+        told,
     };
     reading.bookkeeping(spill, books).await?;
     match group {
@@ -84,6 +86,9 @@ pub(crate) async fn read(
 struct Reading<'a> {
     group: Group,
     transaction: &'a mut dyn Transaction,
+    rows: u64,
+    /// Is told how many rows were read.
+    told: &'a mut (dyn FnMut(u64) + Send),
 }
 
 impl Reading<'_> {
@@ -104,6 +109,8 @@ impl Reading<'_> {
             let Some(rows) = page.map_err(|error| self.away(error))? else {
                 return Ok(());
             };
+            self.rows += rows.len() as u64;
+            (self.told)(self.rows);
             rows.into_iter().try_for_each(&mut each)?;
         }
     }
@@ -236,7 +243,6 @@ fn published(
         let publication = Publication {
             event_id: row.event_id,
             acknowledged,
-            found: false,
             written_at: row.written_at,
             key_hash: (!row.record_key.is_empty()).then(|| murmur2_of(&row.record_key)),
         };

@@ -40,29 +40,8 @@ impl Copy {
         self.folder.path().join("intents")
     }
 
-    /// A connection to a group's database that keeps no constraint and fires no trigger.
     fn lawless(&self, group: &str) -> rusqlite::Connection {
-        let path = self
-            .folder
-            .path()
-            .join("stores")
-            .join(format!("{group}.db"));
-        let connection = rusqlite::Connection::open(path).unwrap();
-        connection
-            .execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;")
-            .unwrap();
-        let mut triggers = connection
-            .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            .unwrap();
-        let names = triggers.query_map([], |row| row.get(0)).unwrap();
-        let names: Vec<String> = names.map(Result::unwrap).collect();
-        drop(triggers);
-        for name in names {
-            connection
-                .execute_batch(&format!("DROP TRIGGER {name}"))
-                .unwrap();
-        }
-        connection
+        lawless(self.folder.path(), group)
     }
 
     /// Changes rows of a group's database, and at least one.
@@ -119,6 +98,27 @@ impl Copy {
                    AND content_hash IS NOT NULL";
         self.ask("dispatch", sql)
     }
+}
+
+/// A connection to the database of a group in a folder that keeps no constraint and fires no trigger.
+pub(crate) fn lawless(folder: &Path, group: &str) -> rusqlite::Connection {
+    let path = folder.join("stores").join(format!("{group}.db"));
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;")
+        .unwrap();
+    let mut triggers = connection
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        .unwrap();
+    let names = triggers.query_map([], |row| row.get(0)).unwrap();
+    let names: Vec<String> = names.map(Result::unwrap).collect();
+    drop(triggers);
+    for name in names {
+        connection
+            .execute_batch(&format!("DROP TRIGGER {name}"))
+            .unwrap();
+    }
+    connection
 }
 
 /// Copies a folder of which nobody writes any more. Connections are closed by threads of their

@@ -6,6 +6,7 @@
 mod bookkeeping;
 mod copy;
 mod excuses;
+mod follow;
 mod members;
 mod promises;
 mod redriven;

@@ -95,12 +95,12 @@ impl Worker for Fate<CarrierWorker> {
     }
 }
 
-fn carrier(address: &str) -> CarrierWorker {
+pub(crate) fn carrier(address: &str) -> CarrierWorker {
     CarrierWorker::new(&CarrierConfig::new(address)).unwrap()
 }
 
 /// Publishes a purchase by card of each name.
-async fn buy(world: &World, names: &[&str]) {
+pub(crate) async fn buy(world: &World, names: &[&str]) {
     let plan = Plan::quiet(11, now());
     let by_card = Shop::new(&plan).filter_map(|action| match action.deed {
         Deed::Buy { purchase, .. } => Some(*purchase),

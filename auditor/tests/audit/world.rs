@@ -77,7 +77,7 @@ impl World {
         let carrier = |address: &str| CarrierWorker::new(&CarrierConfig::new(address)).unwrap();
         let running = self.start(Faults::default(), provider, carrier).await;
         self.fill_shelves().await;
-        self.publish(actions).await;
+        self.publish(actions, None).await;
         self.until_clean().await;
         running.stop().await;
     }
@@ -134,9 +134,10 @@ impl World {
         database.and_then(count).unwrap_or_default()
     }
 
-    async fn publish(&self, actions: u64) {
+    /// Has shops do so many actions, at a rate per second or as fast as it goes.
+    pub(crate) async fn publish(&self, actions: u64, rate: Option<f64>) {
         let mut plan = simulator::Plan::new(7, now());
-        plan.count = Some(actions);
+        (plan.count, plan.rate) = (Some(actions), rate);
         plan.shares = simulator::Shares {
             duplicates: 0.05,
             conflicts: 0.03,
@@ -205,7 +206,12 @@ impl World {
     }
 
     async fn try_look(&self, folder: &Path) -> Result<Report, auditor::AuditError> {
-        let inputs = Inputs {
+        auditor::audit(&self.inputs(folder), &mut |_| {}).await
+    }
+
+    /// The topics, together with what is in a folder.
+    pub(crate) fn inputs(&self, folder: &Path) -> Inputs {
+        Inputs {
             bootstrap_servers: self.bootstrap_servers.clone(),
             kafka_options: [].into(),
             stores: Stores {
@@ -221,8 +227,7 @@ impl World {
             grace: Duration::ZERO,
             journal_retention: Duration::from_secs(3_600),
             now: now(),
-        };
-        auditor::audit(&inputs, &mut |_| {}).await
+        }
     }
 
     /// Audits the world together with a copy; the error, when it cannot look.

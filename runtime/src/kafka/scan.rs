@@ -142,14 +142,30 @@ impl Scanner {
         &self,
         topic: &str,
         partition: i32,
-        mut each: impl FnMut(Record),
+        each: impl FnMut(Record),
     ) -> Result<(), ScanError> {
+        self.read_from(topic, partition, 0, each).map(drop)
+    }
+
+    /// The same from an offset on, or from the first record behind it that there still is; says
+    /// where to go on the next time.
+    ///
+    /// # Errors
+    /// [`ScanError`] when Kafka does not answer.
+    pub fn read_from(
+        &self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+        mut each: impl FnMut(Record),
+    ) -> Result<i64, ScanError> {
         let (low, high) = self.bounds(topic, partition)?;
-        if low >= high {
-            return Ok(());
+        let from = from.max(low);
+        if from >= high {
+            return Ok(from);
         }
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(low))
+        list.add_partition_offset(topic, partition, Offset::Offset(from))
             .and_then(|()| self.consumer.assign(&list))
             .map_err(|error| failed(topic, &error))?;
         let name: Arc<str> = Arc::from(topic);
@@ -158,7 +174,7 @@ impl Scanner {
             .consumer
             .unassign()
             .map_err(|error| failed(topic, &error));
-        outcome.and(left)
+        outcome.and(left).map(|()| high)
     }
 
     fn read_until(

@@ -16,27 +16,17 @@ use crate::{
 const P: Promise = Promise::Analytics;
 
 /// What the topics say.
-pub(super) struct Recount<'a> {
-    counting: &'a Counting<'a>,
+#[derive(Debug, Default)]
+pub(super) struct Recount {
     computed: Baskets,
     customers: BTreeMap<Window, Registers>,
     /// Purchases that belong into windows of which there are none at all.
     uncounted: i64,
 }
 
-impl<'a> Recount<'a> {
-    pub(super) fn new(counting: &'a Counting<'a>) -> Self {
-        Self {
-            counting,
-            computed: Baskets::default(),
-            customers: BTreeMap::new(),
-            uncounted: 0,
-        }
-    }
-
+impl Recount {
     /// Counts the basket of a purchase, and what became of it, in the windows of the purchase.
-    pub(super) fn case(&mut self, case: &Case) {
-        let counting = self.counting;
+    pub(super) fn case(&mut self, case: &Case, counting: &Counting<'_>) {
         let bought = case.bought_by(Group::Analytics);
         let Some(bought) = bought.filter(|bought| counting.is_counted(bought.at)) else {
             return;
@@ -67,8 +57,8 @@ impl<'a> Recount<'a> {
         }
     }
 
-    pub(super) fn compare(mut self, report: &mut Report) {
-        let shard = self.counting.shard;
+    pub(super) fn compare(mut self, counting: &Counting<'_>, report: &mut Report) {
+        let shard = counting.shard;
         let subject = format!("shard {}", shard.number);
         report.require(self.uncounted == 0, P, &subject, || {
             format!(
@@ -80,70 +70,70 @@ impl<'a> Recount<'a> {
         self.computed.customers = registers
             .map(|(window, registers)| (window, registers.digest()))
             .collect();
-        self.items(report);
-        self.pairs(report);
-        self.sketches(report);
+        self.items(counting, report);
+        self.pairs(counting, report);
+        self.sketches(counting, report);
     }
 
-    /// Whether a window can be judged; counts what is compared and what cannot be.
-    fn judges(&self, window: Window, what: &str, report: &mut Report) -> bool {
-        let judges = self.counting.is_provable(window.1);
-        if judges {
-            report.count(P, format!("{what} compared"), 1);
-        } else {
-            report.unproven(format!("{what} of windows whose records are gone"), 1);
-        }
-        judges
-    }
-
-    fn items(&self, report: &mut Report) {
-        let stored = &self.counting.shard.baskets.items;
+    fn items(&self, counting: &Counting<'_>, report: &mut Report) {
+        let stored = &counting.shard.baskets.items;
         let places: BTreeSet<_> = stored.keys().chain(self.computed.items.keys()).collect();
         for place in places {
             let (window, item_id, currency) = place;
-            if !self.judges(*window, "items", report) {
+            if !judges(counting, *window, "items", report) {
                 continue;
             }
             let has = stored.get(place).copied().unwrap_or_default();
             let says = self.computed.items.get(place).copied().unwrap_or_default();
             for (what, (has, says)) in SUMS.iter().zip(has.iter().zip(&says)) {
-                report.require(has == says, P, &self.counting.name_of(*window), || {
+                report.require(has == says, P, &counting.name_of(*window), || {
                     format!("item {item_id} in {currency}, {what}: analytics has {has}, the topics say {says}")
                 });
             }
         }
     }
 
-    fn pairs(&self, report: &mut Report) {
-        let stored = &self.counting.shard.baskets.pairs;
+    fn pairs(&self, counting: &Counting<'_>, report: &mut Report) {
+        let stored = &counting.shard.baskets.pairs;
         let places: BTreeSet<_> = stored.keys().chain(self.computed.pairs.keys()).collect();
         for place in places {
             let (window, pair) = place;
-            if !self.judges(*window, "pairs", report) {
+            if !judges(counting, *window, "pairs", report) {
                 continue;
             }
             let has = stored.get(place).copied().unwrap_or_default();
             let says = self.computed.pairs.get(place).copied().unwrap_or_default();
-            report.require(has == says, P, &self.counting.name_of(*window), || {
+            report.require(has == says, P, &counting.name_of(*window), || {
                 format!("baskets with {pair:?}: analytics has {has}, the topics say {says}")
             });
         }
     }
 
-    fn sketches(&self, report: &mut Report) {
-        let stored = &self.counting.shard.baskets.customers;
+    fn sketches(&self, counting: &Counting<'_>, report: &mut Report) {
+        let stored = &counting.shard.baskets.customers;
         let places: BTreeSet<_> = stored
             .keys()
             .chain(self.computed.customers.keys())
             .collect();
         for window in places {
-            if !self.judges(*window, "sketches of customers", report) {
+            if !judges(counting, *window, "sketches of customers", report) {
                 continue;
             }
             let same = stored.get(window) == self.computed.customers.get(window);
-            report.require(same, P, &self.counting.name_of(*window), || {
+            report.require(same, P, &counting.name_of(*window), || {
                 "different customers: analytics has another sketch than the topics make".to_owned()
             });
         }
     }
+}
+
+/// Whether a window can be judged; counts what is compared and what cannot be.
+fn judges(counting: &Counting<'_>, window: Window, what: &str, report: &mut Report) -> bool {
+    let judges = counting.is_provable(window.1);
+    if judges {
+        report.count(P, format!("{what} compared"), 1);
+    } else {
+        report.unproven(format!("{what} of windows whose records are gone"), 1);
+    }
+    judges
 }

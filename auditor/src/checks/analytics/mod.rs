@@ -1,4 +1,6 @@
 //! Analytics: what it counted, computed again from the topics, exactly, per window and shard.
+//!
+//! **Memory.** What is counted of a shard, not its purchases.
 
 mod baskets;
 pub(crate) mod counted;
@@ -46,22 +48,35 @@ impl Counting<'_> {
     }
 }
 
-/// Computes the windows of a shard again and compares.
-pub(crate) fn check(
-    shard: &Shard,
-    cases: &BTreeMap<String, Case>,
-    around: &Around<'_>,
-    report: &mut Report,
-) {
-    let counting = Counting { shard, around };
-    let mut sums = windows::Sums::new(&counting);
-    let mut baskets = baskets::Recount::new(&counting);
-    for (purchase_id, case) in cases {
-        sums.case(case);
-        baskets.case(case);
-        counted::check(purchase_id, case, report);
+/// The windows of a shard, computed again part by part.
+#[derive(Debug, Default)]
+pub(crate) struct Recomputed {
+    sums: windows::Sums,
+    baskets: baskets::Recount,
+}
+
+impl Recomputed {
+    /// Counts the purchases of a part, and checks what is remembered of each.
+    pub(crate) fn part(
+        &mut self,
+        shard: &Shard,
+        cases: &BTreeMap<String, Case>,
+        around: &Around<'_>,
+        report: &mut Report,
+    ) {
+        let counting = Counting { shard, around };
+        for (purchase_id, case) in cases {
+            self.sums.case(case, &counting);
+            self.baskets.case(case, &counting);
+            counted::check(purchase_id, case, report);
+        }
     }
-    sums.keepers();
-    sums.compare(report);
-    baskets.compare(report);
+
+    /// Compares, once all parts were counted.
+    pub(crate) fn compare(mut self, shard: &Shard, around: &Around<'_>, report: &mut Report) {
+        let counting = Counting { shard, around };
+        self.sums.keepers(&counting);
+        self.sums.compare(&counting, report);
+        self.baskets.compare(&counting, report);
+    }
 }

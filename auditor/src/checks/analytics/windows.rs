@@ -84,25 +84,16 @@ fn money(what: &str, currency: &str) -> String {
 }
 
 /// Counts and sums, by window and by what is counted.
-pub(super) struct Sums<'a> {
-    counting: &'a Counting<'a>,
+#[derive(Debug, Default)]
+pub(super) struct Sums {
     windows: BTreeMap<(i64, i64, String), i64>,
     /// What belongs into windows of which there are none at all.
     uncounted: i64,
 }
 
-impl<'a> Sums<'a> {
-    pub(super) fn new(counting: &'a Counting<'a>) -> Self {
-        Self {
-            counting,
-            windows: BTreeMap::new(),
-            uncounted: 0,
-        }
-    }
-
+impl Sums {
     /// Counts what stock keepers stated.
-    pub(super) fn keepers(&mut self) {
-        let counting = self.counting;
+    pub(super) fn keepers(&mut self, counting: &Counting<'_>) {
         for event in counting.shard.keeper_events.values() {
             if counting.is_counted(event.at) {
                 let what = if event.received {
@@ -110,31 +101,31 @@ impl<'a> Sums<'a> {
                 } else {
                     "stock adjusted"
                 };
-                self.add(event.occurred_at, what, event.change);
+                self.add(counting, event.occurred_at, what, event.change);
             }
         }
     }
 
     /// Counts a purchase and what became of it.
-    pub(super) fn case(&mut self, case: &Case) {
-        let counting = self.counting;
+    pub(super) fn case(&mut self, case: &Case, counting: &Counting<'_>) {
         let bought = case.bought_by(Group::Analytics);
         let bought = bought.filter(|bought| counting.is_counted(bought.at));
         if let Some(bought) = bought {
-            self.add(bought.occurred_at, "purchases", 1);
-            self.add(bought.occurred_at, "units", bought.wanted.values().sum());
+            let at = bought.occurred_at;
+            self.add(counting, at, "purchases", 1);
+            self.add(counting, at, "units", bought.wanted.values().sum());
             let ordered = money("ordered", &bought.currency);
-            self.add(bought.occurred_at, &ordered, bought.total_minor);
+            self.add(counting, at, &ordered, bought.total_minor);
         }
         // Of several requests the first counts.
         let first = case.requests.first();
         if let Some(request) = first.filter(|request| counting.is_counted(request.at)) {
-            self.add(request.occurred_at, "cancellation requests", 1);
+            self.add(counting, request.occurred_at, "cancellation requests", 1);
         }
         for fact in (case.facts.iter()).filter(|fact| counting.is_counted(fact.at)) {
             let counted = COUNTED.iter().find(|(kind, _)| *kind == fact.kind);
             if let Some((_, what)) = counted {
-                self.add(fact.occurred_at, what, 1);
+                self.add(counting, fact.occurred_at, what, 1);
             }
             let moved = match (fact.kind, &fact.money) {
                 ("PaymentCaptured", Some(moved)) => Some(("captured", moved)),
@@ -142,7 +133,8 @@ impl<'a> Sums<'a> {
                 _ => None,
             };
             if let Some((what, (amount_minor, currency))) = moved {
-                self.add(fact.occurred_at, &money(what, currency), *amount_minor);
+                let what = money(what, currency);
+                self.add(counting, fact.occurred_at, &what, *amount_minor);
             }
         }
         let Some(bought) = bought else {
@@ -150,13 +142,13 @@ impl<'a> Sums<'a> {
         };
         for (kind, what) in OF_PURCHASES {
             if counting.has(case, kind) {
-                self.add(bought.occurred_at, what, 1);
+                self.add(counting, bought.occurred_at, what, 1);
             }
         }
     }
 
-    fn add(&mut self, at: i64, what: &str, n: i64) {
-        let sizes = &self.counting.around.books.window_sizes;
+    fn add(&mut self, counting: &Counting<'_>, at: i64, what: &str, n: i64) {
+        let sizes = &counting.around.books.window_sizes;
         if sizes.is_empty() {
             self.uncounted += 1;
         }
@@ -169,9 +161,9 @@ impl<'a> Sums<'a> {
         }
     }
 
-    pub(super) fn compare(mut self, report: &mut Report) {
+    pub(super) fn compare(mut self, counting: &Counting<'_>, report: &mut Report) {
         self.windows.retain(|_, n| *n != 0);
-        let shard = self.counting.shard;
+        let shard = counting.shard;
         let subject = format!("shard {}", shard.number);
         report.require(self.uncounted == 0, P, &subject, || {
             format!(
@@ -179,12 +171,12 @@ impl<'a> Sums<'a> {
                 self.uncounted
             )
         });
-        let widest = self.counting.around.books.window_sizes.last();
+        let widest = counting.around.books.window_sizes.last();
         let places: std::collections::BTreeSet<_> =
             self.windows.keys().chain(shard.windows.keys()).collect();
         for place in places {
             let (size, start, what) = place;
-            if !self.counting.is_provable(*start) {
+            if !counting.is_provable(*start) {
                 report.unproven("counts and sums of windows whose records are gone", 1);
                 continue;
             }
@@ -196,7 +188,7 @@ impl<'a> Sums<'a> {
             }
             if computed != stored {
                 let what = format!("{what}: analytics has {stored}, the topics say {computed}");
-                report.breach(P, self.counting.name_of((*size, *start)), what);
+                report.breach(P, counting.name_of((*size, *start)), what);
             }
         }
     }

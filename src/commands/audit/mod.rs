@@ -1,5 +1,9 @@
 //! `counterflow audit`: from topics and databases alone, whether anything was lost, doubled or
-//! invented.
+//! invented; once, or for as long as the pipeline runs.
+
+mod follow;
+mod live;
+mod metrics;
 
 use std::{
     path::PathBuf,
@@ -20,17 +24,21 @@ use crate::{
 };
 
 const EXAMPLE: &str = "\
-Exits 0 when every promise holds, 1 when one is broken, 2 when it could not look.
+Exits 0 when every promise holds, 1 when one is broken, 2 when it could not look. With --follow it
+looks again and again until SIGTERM or SIGINT: then 1 when anything was ever broken that cannot heal
+(or is older than --grace), 2 when the last round could not look, 0 otherwise.
 
 Example:
   counterflow audit
-  counterflow audit --grace 30s --provider-journal sandbox/ --intents run.journal --json";
+  counterflow audit --grace 30s --provider-journal sandbox/ --intents run.journal --json
+  counterflow audit --follow --every 10s --set admin.listen=0.0.0.0:9090";
 
 /// Proves that nothing was lost, nothing doubled and nothing invented, or names what was
 ///
 /// Reads all topics and the databases of all groups, and nothing else; with further witnesses also
 /// the provider's own journal and that of whoever published. Changes nothing. While the pipeline
-/// runs, what is under way counts as open for as long as --grace says.
+/// runs, what is under way counts as open for as long as --grace says; --follow says after every
+/// round which purchase has waited longest, and for what.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Arguments {
@@ -41,16 +49,31 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     intents: Option<PathBuf>,
     /// How long a purchase may be under way before it is left unexplained: 0s, 30s, 5m
-    #[arg(long, default_value = "0s", value_parser = duration)]
-    grace: Duration,
-    /// Print the report as JSON
+    ///
+    /// Without it 0s; with --follow without limit: what is under way has an age then, and is no
+    /// breach.
+    #[arg(long, value_parser = duration)]
+    grace: Option<Duration>,
+    /// Look again and again while the pipeline runs, until told to stop
+    ///
+    /// One line for every round, on a terminal one that is rewritten; breaches as they are found.
+    /// What is away (Kafka, a database) is waited for. Metrics on admin.listen where that is set.
+    #[arg(long)]
+    follow: bool,
+    /// Between two rounds
+    #[arg(long, value_parser = duration, default_value = "5s", requires = "follow")]
+    every: Duration,
+    /// Print the report as JSON; with --follow an object on a line for every round
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<End> {
     let config = context.start_once(&["kafka.bootstrap_servers"])?;
-    let inputs = inputs(&config, asked).await?;
+    if asked.follow {
+        return follow::run(context, &config, asked).await;
+    }
+    let inputs = inputs(&config, asked, Duration::ZERO).await?;
     let report = look(&inputs).await?;
     match asked.json {
         true => output::json(&report)?,
@@ -62,7 +85,8 @@ pub(crate) async fn run(context: &Context, asked: &Arguments) -> anyhow::Result<
     })
 }
 
-async fn inputs(config: &Config, asked: &Arguments) -> anyhow::Result<Inputs> {
+/// What is looked at; `grace` where none is asked for.
+async fn inputs(config: &Config, asked: &Arguments, grace: Duration) -> anyhow::Result<Inputs> {
     let open = |group: GroupName| open_store(config, group.as_str());
     let stores = Stores {
         payment: open(GroupName::Payment)?,
@@ -80,9 +104,9 @@ async fn inputs(config: &Config, asked: &Arguments) -> anyhow::Result<Inputs> {
         codec: codec.as_ref().clone(),
         provider_journal: asked.provider_journal.clone(),
         intents: asked.intents.clone(),
-        grace: asked.grace,
+        grace: asked.grace.unwrap_or(grace),
         journal_retention: of_members.journal_retention,
-        now: jiff::Timestamp::now().as_microsecond(),
+        now: now(),
     })
 }
 
@@ -98,6 +122,10 @@ async fn look(inputs: &Inputs) -> anyhow::Result<Report> {
     bar.finish_and_clear();
     tracing::info!(seconds = started.elapsed().as_secs(), "audited");
     Ok(report?)
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

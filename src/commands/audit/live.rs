@@ -1,0 +1,223 @@
+//! What `counterflow audit --follow` shows: a line that is rewritten on a terminal, a line for every
+//! round elsewhere, an object for every round with --json. Breaches stay.
+
+use std::{
+    io::{IsTerminal, stdout},
+    time::Duration,
+};
+
+use auditor::{AuditError, CLEAN, Promise, Round, Unexplained};
+use serde_json::{Value, json};
+
+use crate::output;
+
+/// When a round was, and how long it took.
+pub(super) struct Seen {
+    pub(super) round: u64,
+    /// Microseconds since the epoch.
+    pub(super) at: i64,
+    pub(super) took: Duration,
+}
+
+/// In which way it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Rewritten,
+    Lines,
+    Json,
+}
+
+pub(super) struct Live {
+    way: Way,
+    /// Whether the line on the terminal is to be rewritten.
+    is_drawn: bool,
+}
+
+impl Live {
+    pub(super) fn new(is_json: bool) -> Self {
+        let way = match (is_json, stdout().is_terminal()) {
+            (true, _) => Way::Json,
+            (false, true) => Way::Rewritten,
+            (false, false) => Way::Lines,
+        };
+        Self {
+            way,
+            is_drawn: false,
+        }
+    }
+
+    /// A round that has looked at everything.
+    pub(super) fn looked(
+        &mut self,
+        seen: &Seen,
+        round: &Round,
+        is_broken: bool,
+    ) -> anyhow::Result<()> {
+        if self.way == Way::Json {
+            return line_of(&object(seen, round, is_broken));
+        }
+        for one in &round.new {
+            let (promise, breach) = (one.promise.title(), &one.breach);
+            self.stays(&format!(
+                "BREACH  {promise}: {}: {}",
+                breach.subject, breach.what
+            ))?;
+        }
+        let state = if is_broken { "BROKEN" } else { "ok" };
+        self.passes(&format!(
+            "{} round {} ({:.1} s) {state}: {} purchases, {}",
+            output::time(seen.at),
+            seen.round,
+            seen.took.as_secs_f64(),
+            purchases(round),
+            under_way(&round.report.unexplained, seen.at),
+        ))
+    }
+
+    /// A round that could not.
+    pub(super) fn could_not_look(&mut self, seen: &Seen, error: &AuditError) -> anyhow::Result<()> {
+        let why = chain(error);
+        if self.way == Way::Json {
+            return line_of(&json!({
+                "round": seen.round,
+                "at": output::time(seen.at),
+                "seconds": seen.took.as_secs_f64(),
+                "state": "could_not_look",
+                "why": why,
+            }));
+        }
+        let (at, round) = (output::time(seen.at), seen.round);
+        self.passes(&format!(
+            "{at} round {round} could not look, trying again: {why}"
+        ))
+    }
+
+    /// What it has come to.
+    pub(super) fn end(
+        &mut self,
+        rounds: u64,
+        is_broken: bool,
+        is_unseen: bool,
+    ) -> anyhow::Result<()> {
+        let verdict = match (is_broken, is_unseen) {
+            (true, _) => "a promise is broken",
+            (false, true) => "the last round could not look",
+            (false, false) => CLEAN,
+        };
+        if self.way == Way::Json {
+            return line_of(&json!({"rounds": rounds, "verdict": verdict}));
+        }
+        self.stays(&format!("{rounds} rounds: {verdict}"))
+    }
+
+    /// A line that stays.
+    fn stays(&mut self, line: &str) -> anyhow::Result<()> {
+        let erased = if self.is_drawn { ERASE } else { "" };
+        self.is_drawn = false;
+        output::text(&format!("{erased}{line}\n"))
+    }
+
+    /// A line that stands until the next one, on a terminal.
+    fn passes(&mut self, line: &str) -> anyhow::Result<()> {
+        if self.way == Way::Lines {
+            return output::line(line);
+        }
+        let erased = if self.is_drawn { ERASE } else { "" };
+        self.is_drawn = true;
+        // Not wrapped: only a single line can be taken back.
+        output::text(&format!("{erased}\u{1b}[?7l{line}\u{1b}[?7h"))
+    }
+}
+
+/// To the beginning of the line, and nothing left of it.
+const ERASE: &str = "\r\u{1b}[2K";
+
+fn line_of(value: &Value) -> anyhow::Result<()> {
+    output::line(value.to_string())
+}
+
+fn purchases(round: &Round) -> i64 {
+    let counted = &round.report.of(Promise::AcceptedIsKept).counted;
+    counted
+        .get("purchases on the topic")
+        .copied()
+        .unwrap_or_default()
+}
+
+fn object(seen: &Seen, round: &Round, is_broken: bool) -> Value {
+    let open = &round.report.unexplained;
+    let oldest = open.oldest.as_ref().map(|oldest| {
+        json!({
+            "subject": oldest.subject,
+            "since": output::time(oldest.since),
+            "age_seconds": seconds(oldest.age_micros(seen.at)),
+            "waits_for": oldest.waits_for,
+        })
+    });
+    json!({
+        "round": seen.round,
+        "at": output::time(seen.at),
+        "seconds": seen.took.as_secs_f64(),
+        "state": if is_broken { "broken" } else { "clean" },
+        "purchases": purchases(round),
+        "unexplained": open.purchases,
+        "oldest": oldest,
+        "findings": round.new,
+        "unproven": round.report.unproven,
+    })
+}
+
+fn under_way(open: &Unexplained, now: i64) -> String {
+    let Some(oldest) = &open.oldest else {
+        return "all explained".to_owned();
+    };
+    format!(
+        "{} not explained yet, the oldest for {:.1} s: {} ({})",
+        open.purchases,
+        seconds(oldest.age_micros(now)),
+        oldest.subject,
+        oldest.waits_for
+    )
+}
+
+/// Seconds of microseconds.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an age of some years is shown to the second"
+)]
+pub(super) fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+fn chain(error: &AuditError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text.push_str(&format!(": {inner}"));
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use auditor::{Unexplained, Waiting};
+
+    use super::under_way;
+
+    #[test]
+    fn the_oldest_is_said_with_its_age_and_what_it_waits_for() {
+        let mut open = Unexplained::default();
+        assert_eq!(under_way(&open, 9), "all explained");
+        open.purchases = 2;
+        open.oldest = Some(Waiting {
+            subject: "p1".to_owned(),
+            since: 1_000_000,
+            waits_for: "payment has not read it".to_owned(),
+        });
+        assert_eq!(
+            under_way(&open, 3_500_000),
+            "2 not explained yet, the oldest for 2.5 s: p1 (payment has not read it)"
+        );
+    }
+}
