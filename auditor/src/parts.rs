@@ -5,8 +5,8 @@ use runtime::partitioner::{murmur2_of, partition_of};
 
 use crate::{files::FILES_MAX, topics::Layout};
 
-/// About as many records of a part, some thousand purchases.
-const PART_RECORDS: i64 = 32_768;
+/// About as many records of a part, some two thousand purchases.
+const PART_RECORDS: i64 = 16_384;
 
 /// How everything is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -114,11 +114,11 @@ async fn what_an_audit_holds_does_not_grow_with_the_purchases() {
     }
 }
 
-/// One partition, so that a shard has everything: were a shard held as a whole, four times the
-/// purchases would take four times the memory. The small world is about as large as one part.
+/// One partition, so that a shard has everything: were a shard held as a whole, five times the
+/// purchases would take five times the memory. The small world is about as large as one part.
 async fn two_sizes() {
-    const SMALL: usize = 4_000;
-    const LARGE: usize = 4 * SMALL;
+    const SMALL: usize = 2_000;
+    const LARGE: usize = 5 * SMALL;
     let scale = Scale::start(1);
     let mut world = scale.world().await;
     let records = world.grow(SMALL).await;

@@ -20,9 +20,9 @@ use simulator::{Plan, action::Deed, catalogue, shop::Shop};
 use super::group::Working;
 
 /// As many as fit into memory together with all that comes of them.
-const BATCH: usize = 2_000;
+const BATCH: usize = 10_000;
 /// How long shops take for them.
-const BATCH_MICROS: i64 = 10_000_000;
+const BATCH_MICROS: i64 = 50_000_000;
 /// More than is ever sold.
 const FILLED: i64 = 1_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -129,12 +129,16 @@ impl Groups {
     async fn work(&mut self, topics: &mut Topics, mut records: Vec<Record>, now: &mut i64) {
         while !records.is_empty() {
             *now += 1_000;
-            let mut outgoing = self.payment.read(&records, *now).await;
-            outgoing.extend(self.inventory.read(&records, *now).await);
-            outgoing.extend(self.dispatch.read(&records, *now).await);
-            outgoing.extend(self.analytics.read(&records, *now).await);
-            outgoing.extend(self.timeline.read(&records, *now).await);
-            let stated = outgoing.into_iter();
+            let at = *now;
+            let stated = tokio::join!(
+                self.payment.read(&records, at),
+                self.inventory.read(&records, at),
+                self.dispatch.read(&records, at),
+                self.analytics.read(&records, at),
+                self.timeline.read(&records, at),
+            );
+            let stated = [stated.0, stated.1, stated.2, stated.3, stated.4];
+            let stated = stated.into_iter().flatten();
             records = stated.map(|one| topics.publish(one, *now)).collect();
         }
     }
