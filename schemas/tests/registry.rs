@@ -93,8 +93,9 @@ fn an_encoder_with_ids_writes_the_prefix_form() {
     assert_eq!(fake.asked(), asked, "our own ids need no look-up");
 }
 
+/// While the registry is away, known ids flow and unknown ones wait.
 #[test]
-fn only_the_registrys_own_word_makes_a_record_poison() {
+fn d1_only_the_registrys_own_word_makes_a_record_poison() {
     let fake = FakeRegistry::start();
     let record = as_prefix(&cases::all()[0].encoded(), 7);
     for (status, body) in [
@@ -188,8 +189,9 @@ fn a_registry_that_has_no_look_up_by_guid_has_no_schema_of_any() {
     assert_eq!(reason(decode(&open(&fake), &named)), "unknown_schema");
 }
 
+/// While the registry is away, known ids flow and unknown ones wait.
 #[test]
-fn a_registry_that_is_away_is_not_hammered() {
+fn d1_a_registry_that_is_away_is_not_hammered() {
     let fake = FakeRegistry::start();
     let source = open(&fake);
     for id in 1..50 {
@@ -232,8 +234,9 @@ fn known_ids_are_read_after_a_restart_while_the_registry_is_away() {
     assert_eq!(source.ids().unwrap().known.get(&("Purchase", 1)), Some(&7));
 }
 
+/// A schema that is hostile, or another one than was known under its id, is refused.
 #[test]
-fn an_id_that_changes_its_schema_is_refused_loudly() {
+fn d2_an_id_that_changes_its_schema_is_refused_loudly() {
     let folder = tempfile::tempdir().unwrap();
     let fake = FakeRegistry::start();
     let (one, other) = (
@@ -260,8 +263,9 @@ fn an_id_that_changes_its_schema_is_refused_loudly() {
     assert!(matches!(restarted.ids(), Err(RegistryError::IdChanged(_))));
 }
 
+/// A schema that is hostile, or another one than was known under its id, is refused.
 #[test]
-fn a_foreign_or_hostile_schema_is_refused_and_remembered() {
+fn d2_a_foreign_or_hostile_schema_is_refused_and_remembered() {
     let fake = FakeRegistry::start();
     let recursive = r#"{"type":"record","name":"Purchase","namespace":"shop","fields":[{"name":"p","type":["null","Purchase"]}]}"#;
     let foreign = r#"{"type":"record","name":"Invoice","namespace":"erp","fields":[]}"#;

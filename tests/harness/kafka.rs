@@ -10,6 +10,10 @@ use std::{
     time::Duration,
 };
 
+mod cluster;
+
+pub use cluster::Cluster;
+
 use anyhow::Context as _;
 use rdkafka::{
     ClientConfig,
@@ -57,6 +61,7 @@ pub fn shared() -> &'static Kafka {
 pub struct Builder {
     settings: Vec<(String, String)>,
     classes: Vec<String>,
+    joins: Option<cluster::Joins>,
 }
 
 impl Builder {
@@ -99,19 +104,19 @@ impl Builder {
                 jars: jars.clone(),
                 folder,
                 port,
+                controller,
                 ways_in,
                 server: None,
             };
-            kafka.format()?;
+            kafka.format(self.joins.as_ref())?;
             kafka.restart()?;
             Ok(kafka)
         })
     }
 
     fn properties(&self, port: u16, controller: u16, ways_in: &[WayIn], folder: &Path) -> String {
-        let mut listeners =
-            format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}");
-        let mut advertised = format!("PLAINTEXT://127.0.0.1:{port}");
+        let mut listeners = format!("PLAINTEXT://127.0.0.1:{port}");
+        let mut advertised = listeners.clone();
         let mut protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
         for WayIn {
             class,
@@ -123,9 +128,16 @@ impl Builder {
             advertised += &format!(",{class}://127.0.0.1:{}", proxy.port());
             protocols += &format!(",{class}:PLAINTEXT");
         }
+        let (node, roles, quorum) = match &self.joins {
+            None => {
+                listeners += &format!(",CONTROLLER://127.0.0.1:{controller}");
+                (1, "broker,controller", controller)
+            }
+            Some(joins) => (joins.node, "broker", joins.controller),
+        };
         let mut text = format!(
-            "process.roles=broker,controller\nnode.id=1\n\
-             controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
+            "process.roles={roles}\nnode.id={node}\n\
+             controller.quorum.bootstrap.servers=127.0.0.1:{quorum}\n\
              controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n\
              listeners={listeners}\nadvertised.listeners={advertised}\n\
              listener.security.protocol.map={protocols}\nlog.dirs={}\n\
@@ -154,6 +166,7 @@ pub struct Kafka {
     jars: PathBuf,
     folder: PathBuf,
     port: u16,
+    controller: u16,
     ways_in: Vec<WayIn>,
     server: Option<Server>,
 }
@@ -201,18 +214,27 @@ impl Kafka {
     /// # Errors
     /// When it does not come back: its log.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        if let Some(server) = &mut self.server {
-            server.signal(Signal::CONT);
-            server.signal(Signal::TERM);
-            server.wait(READY_WITHIN)?;
-        }
-        self.server = None;
+        self.shut_down()?;
         let mut command = self.java("kafka.Kafka", "512m");
         command.arg(self.folder.join("server.properties"));
         let mut server = Server::start("Kafka", &mut command, &self.log(), "KILL")?;
         let bootstrap = self.bootstrap();
         server.until_ready(READY_WITHIN, || answers(&bootstrap))?;
         self.server = Some(server);
+        Ok(())
+    }
+
+    /// Ends it in order, if it runs: everything is written out, and it starts again without looking at it.
+    ///
+    /// # Errors
+    /// When it does not end: its log.
+    pub fn shut_down(&mut self) -> anyhow::Result<()> {
+        if let Some(server) = &mut self.server {
+            server.signal(Signal::CONT);
+            server.signal(Signal::TERM);
+            server.wait(READY_WITHIN)?;
+        }
+        self.server = None;
         Ok(())
     }
 
@@ -258,10 +280,15 @@ impl Kafka {
         }
     }
 
-    fn format(&self) -> anyhow::Result<()> {
-        let cluster = uuid::Uuid::new_v4().simple().to_string();
+    fn format(&self, joins: Option<&cluster::Joins>) -> anyhow::Result<()> {
+        let fresh = uuid::Uuid::new_v4().simple().to_string();
+        let id = joins.map_or(&fresh[..22], |joins| joins.id.as_str());
         let mut format = self.java("kafka.tools.StorageTool", "256m");
-        format.args(["format", "--standalone", "-t", &cluster[..22], "-c"]);
+        format.args(["format", "-t", id]);
+        if joins.is_none() {
+            format.arg("--standalone");
+        }
+        format.arg("-c");
         let output = format.arg(self.folder.join("server.properties")).output();
         let output = output.context("start java; is it installed? run `make services`")?;
         anyhow::ensure!(

@@ -10,6 +10,7 @@
 
 pub mod wait;
 
+pub mod disk;
 mod installed;
 mod ports;
 mod reaper;

@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 
 use crate::{
+    disk::Disk,
     installed, reaper,
     server::{self, Server},
     wait,
@@ -42,6 +43,7 @@ pub fn shared() -> &'static Postgres {
 pub struct Builder {
     fsync: bool,
     settings: Vec<String>,
+    disk: Option<Disk>,
 }
 
 impl Builder {
@@ -56,6 +58,13 @@ impl Builder {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push(format!("{name}={value}"));
+        self
+    }
+
+    /// Gives it a disk with faults. What it does before it is started first is not under them.
+    #[must_use]
+    pub fn disk(mut self, disk: &Disk) -> Self {
+        self.disk = Some(disk.clone());
         self
     }
 
@@ -115,6 +124,7 @@ impl Postgres {
         Builder {
             fsync: true,
             settings: Vec::new(),
+            disk: None,
         }
     }
 
@@ -225,6 +235,9 @@ impl Postgres {
 
     fn command(&self) -> Command {
         let mut command = as_postgres(&self.programs.join("postgres"));
+        if let Some(disk) = &self.options.disk {
+            command.envs(disk.environment());
+        }
         command.arg("-D").arg(self.folder.join("data"));
         command.arg("-p").arg(self.port.to_string());
         let mut set = |setting: &str| {

@@ -1,13 +1,17 @@
 //! Writing and reading plain records, for tests that look at a topic from outside.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
+    ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
+    error::RDKafkaErrorCode,
     message::OwnedMessage,
-    producer::{BaseProducer, BaseRecord, Producer as _},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
 };
 
 /// Writes payloads to one partition, in order, and waits until the broker has them all.
@@ -32,6 +36,37 @@ pub fn write(
     producer
         .flush(Duration::from_secs(30))
         .with_context(|| format!("write to {topic}"))
+}
+
+/// Writes one record to a topic once, without trying again: why the broker refuses it, if it does.
+#[must_use]
+pub fn refusal(bootstrap: &str, topic: &str) -> Option<RDKafkaErrorCode> {
+    let mut once = config(bootstrap);
+    once.set("acks", "all").set("message.send.max.retries", "0");
+    let producer: BaseProducer<Told> = once.create_with_context(Told::default()).ok()?;
+    let record = BaseRecord::<(), [u8]>::to(topic).payload(b"once");
+    producer.send(record).ok()?;
+    let _asked_below = producer.flush(Duration::from_secs(10));
+    let told = producer.context().0.lock().unwrap();
+    *told
+}
+
+/// What became of a record.
+#[derive(Default)]
+struct Told(Mutex<Option<RDKafkaErrorCode>>);
+
+impl ClientContext for Told {}
+
+impl ProducerContext for Told {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let refusal = result
+            .as_ref()
+            .err()
+            .and_then(|(error, _)| error.rdkafka_error_code());
+        *self.0.lock().unwrap() = refusal;
+    }
 }
 
 /// Reads what one partition holds now, from its beginning.

@@ -6,7 +6,6 @@ mod groups;
 mod halts;
 mod kafka;
 mod missing_topics;
-mod outages;
 mod pipeline;
 mod postgres;
 mod postgres_store;

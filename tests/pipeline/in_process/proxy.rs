@@ -10,7 +10,7 @@ use std::{
 
 use harness::{
     eventually,
-    proxy::{Fault, Proxy},
+    proxy::{Fault, Line, Proxy},
 };
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -198,4 +198,84 @@ fn a_server_that_is_not_there_is_a_reset() {
         .map_err(|error| error.kind());
 
     assert_eq!(seen, Err(ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn a_slow_line_takes_its_time_for_every_piece_and_every_byte() {
+    let (port, _arrivals) = echo();
+    let proxy = Proxy::start(port).unwrap();
+    let mut client = connect(&proxy);
+    let line = Line {
+        latency: Duration::from_millis(50),
+        jitter: Duration::from_millis(50),
+        bytes_per_second: 10_000,
+    };
+    proxy.set(Fault::Slow(line));
+
+    let (asked, text) = (Instant::now(), "x".repeat(1_000));
+    assert_eq!(ask(&mut client, &text).unwrap(), text);
+
+    let at_least = line.latency * 2 + Duration::from_millis(100);
+    assert!(asked.elapsed() >= at_least, "{:?}", asked.elapsed());
+}
+
+#[test]
+fn slices_come_byte_by_byte() {
+    let (port, arrivals) = echo();
+    let proxy = Proxy::start(port).unwrap();
+    let mut client = connect(&proxy);
+    proxy.set(Fault::Slices);
+
+    let text = "sliced".repeat(100);
+    assert_eq!(ask(&mut client, &text).unwrap(), text);
+
+    assert!(arrivals.try_iter().count() > 1, "in more than one piece");
+}
+
+#[test]
+fn every_connection_is_reset_when_it_is_old() {
+    let (port, _arrivals) = echo();
+    let proxy = Proxy::start(port).unwrap();
+    proxy.set(Fault::ResetEvery(SILENCE));
+
+    for _ in 0..2 {
+        let mut client = connect(&proxy);
+        assert_eq!(ask(&mut client, "young").unwrap(), "young");
+        let seen = client.read(&mut [0; 16]).map_err(|error| error.kind());
+        assert_eq!(seen, Err(ErrorKind::ConnectionReset));
+    }
+    eventually(DEADLINE, "both were counted", || proxy.resets() == 2);
+}
+
+#[test]
+fn the_reply_to_a_request_is_dropped_as_often_as_asked_for_and_no_other() {
+    let (port, arrivals) = echo();
+    let proxy = Proxy::start(port).unwrap();
+    proxy.drop_replies_to(b"COMMIT", 1);
+    let mut client = connect(&proxy);
+    assert_eq!(ask(&mut client, "BEGIN").unwrap(), "BEGIN");
+
+    assert!(ask(&mut client, "COMMIT").is_err());
+
+    let arrived: Vec<u8> = arrivals.try_iter().flatten().collect();
+    assert_eq!(arrived, b"BEGINCOMMIT");
+    assert_eq!(proxy.replies_dropped(), 1);
+    assert_eq!(ask(&mut connect(&proxy), "COMMIT").unwrap(), "COMMIT");
+}
+
+#[test]
+fn a_cut_to_the_coordinator_holds_what_members_say_and_nothing_else() {
+    let (port, arrivals) = echo();
+    let proxy = Proxy::start(port).unwrap();
+    proxy.set(Fault::CutToCoordinator);
+    let (mut of_member, mut of_another) = (connect(&proxy), connect(&proxy));
+
+    let heartbeat = [0, 0, 0, 4, 0, 12, 0, 4];
+    of_member.write_all(&heartbeat).unwrap();
+    assert!(arrivals.recv_timeout(SILENCE).is_err(), "it passed a cut");
+    assert_eq!(ask(&mut of_another, "fetch").unwrap(), "fetch");
+
+    proxy.heal();
+    let answered = answer(&mut of_member, heartbeat.len()).unwrap();
+    assert_eq!(answered.as_bytes(), heartbeat);
 }

@@ -3,12 +3,17 @@
 
 mod broker;
 mod database;
+mod database_disk;
+mod database_schema;
 mod ends;
 mod handlers;
 mod kills;
 mod machine;
+mod network;
 mod owners;
 mod poison;
 mod provider;
+mod registry;
 mod replays;
 mod storefront;
+mod topics;

@@ -33,8 +33,9 @@ fn pipeline(kafka: &Kafka, database: Database) -> Pipeline {
     pipeline
 }
 
+/// Retention that passed unread records halts that partition, and names the gap.
 #[test]
-fn retention_that_passed_a_group_halts_that_partition_of_that_group_alone() {
+fn a12_retention_that_passed_a_group_halts_that_partition_of_that_group_alone() {
     let kafka = Kafka::start().unwrap();
     let database = Database::Postgres(postgres::shared().fresh_database());
     let mut pipeline = pipeline(&kafka, database);
@@ -158,8 +159,9 @@ fn decide(pipeline: &mut Pipeline) {
     );
 }
 
+/// Retention that passed unread records halts that partition, and names the gap.
 #[test]
-fn retention_that_passes_a_running_group_halts_it_once_it_is_done_with_what_it_holds() {
+fn a12_retention_that_passes_a_running_group_halts_it_once_it_is_done_with_what_it_holds() {
     let kafka = Kafka::start().unwrap();
     let mut postgres = Postgres::start().unwrap();
     let database = Database::Postgres(postgres.fresh_database());
@@ -224,8 +226,9 @@ fn retention_that_passes_a_running_group_halts_it_once_it_is_done_with_what_it_h
     pipeline.assert_running();
 }
 
+/// A topic that was deleted and created again is detected by its id, and halts.
 #[test]
-fn a_topic_that_was_created_again_halts_a_group_that_was_stopped_and_one_that_runs() {
+fn a10_a_topic_that_was_created_again_halts_a_group_that_was_stopped_and_one_that_runs() {
     let kafka = Kafka::start().unwrap();
     let database = Database::Postgres(postgres::shared().fresh_database());
     let mut pipeline = pipeline(&kafka, database);

@@ -48,8 +48,10 @@ async fn put(store: &Arc<dyn Store>, sku: &str) -> Result<(), StoreError> {
     transaction.commit().await
 }
 
+/// Serialisation failures, deadlocks, lock time-outs, ended connections and refused ones are tried again
+/// whole.
 #[tokio::test]
-async fn a_killed_connection_is_transient_and_the_next_one_works() {
+async fn c4_a_killed_connection_is_transient_and_the_next_one_works() {
     let url = postgres::shared().fresh_database();
     let name = url.rsplit('/').next().unwrap();
     let store = prepared(&url, short()).await;
@@ -71,8 +73,10 @@ async fn a_killed_connection_is_transient_and_the_next_one_works() {
     assert_eq!(count_committed(&*store, "stock").await, 1);
 }
 
+/// Serialisation failures, deadlocks, lock time-outs, ended connections and refused ones are tried again
+/// whole.
 #[tokio::test]
-async fn a_lock_that_is_held_too_long_is_transient() {
+async fn c4_a_lock_that_is_held_too_long_is_transient() {
     let url = postgres::shared().fresh_database();
     let store = prepared(&url, short()).await;
     put(&store, "a").await.unwrap();
@@ -110,8 +114,9 @@ async fn a_call_that_is_given_up_releases_its_locks_at_once() {
     assert_eq!(freed.await.expect("b is free"), Ok(1));
 }
 
+/// A database that hangs is given up in time and waited for.
 #[tokio::test]
-async fn a_server_that_hangs_is_transient_in_time_and_works_when_it_goes_on() {
+async fn c2_a_server_that_hangs_is_transient_in_time_and_works_when_it_goes_on() {
     let mut server = Postgres::builder().without_fsync().start().unwrap();
     let store = prepared(&server.fresh_database(), short()).await;
     let mut open = write(&store).await;
@@ -148,8 +153,9 @@ async fn a_server_that_restarts_is_transient_and_then_works() {
     assert_eq!(count_committed(&*store, "stock").await, 2);
 }
 
+/// A migration while members run stops nobody.
 #[tokio::test]
-async fn a_plan_that_a_migration_outdated_is_retried() {
+async fn c9_a_plan_that_a_migration_outdated_is_retried() {
     let url = postgres::shared().fresh_database();
     let name = url.rsplit('/').next().unwrap();
     let store = prepared(&url, short()).await;

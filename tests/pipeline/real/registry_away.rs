@@ -22,8 +22,9 @@ use crate::whole::{
 /// What a single-object payload begins with: two bytes of magic and eight of fingerprint.
 const FRAME_BYTES: usize = 10;
 
+/// While the registry is away, known ids flow and unknown ones wait.
 #[test]
-fn what_is_known_flows_and_what_is_not_waits_while_the_registry_is_away() {
+fn d1_what_is_known_flows_and_what_is_not_waits_while_the_registry_is_away() {
     let kafka = Kafka::start().unwrap();
     let registry = registry::shared();
     let proxy = Proxy::start(registry.port()).unwrap();

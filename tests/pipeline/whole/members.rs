@@ -6,7 +6,7 @@ mod sandbox;
 use std::{process::ExitStatus, time::Duration};
 
 use anyhow::Context as _;
-use harness::{Processes, eventually, free_port, probe, processes::Process};
+use harness::{Processes, disk::Disk, eventually, free_port, probe, processes::Process};
 use schemas::topics::{PAYMENTS, PURCHASES, RESERVATIONS, SHIPMENTS, STOCK};
 
 use super::database::Database;
@@ -205,6 +205,18 @@ impl Pipeline {
 
     /// Starts one more member of a group, with settings of its own.
     pub(crate) fn start(&mut self, group: &'static str, settings: &[(&str, &str)]) -> usize {
+        let settings = settings.iter().map(|(key, value)| own(key, value));
+        self.start_in(group, settings.collect())
+    }
+
+    /// Starts one more member of a group on a disk of its own kind.
+    pub(crate) fn start_on(&mut self, group: &'static str, disk: &Disk) -> usize {
+        let environment = disk.environment();
+        let own = environment.map(|(name, value)| (name.to_owned(), value));
+        self.start_in(group, own.to_vec())
+    }
+
+    fn start_in(&mut self, group: &'static str, settings: Vec<(String, String)>) -> usize {
         let number = self
             .members
             .iter()
@@ -213,7 +225,7 @@ impl Pipeline {
         let name = format!("{group}-{number}");
         let port = free_port().unwrap();
         let mut environment = vec![own("admin.listen", &format!("127.0.0.1:{port}"))];
-        environment.extend(settings.iter().map(|(key, value)| own(key, value)));
+        environment.extend(settings);
         let process = self
             .processes
             .start_with(&name, &[group], &environment)
@@ -345,12 +357,7 @@ impl Member {
 
     /// What it says that it waits for, by part.
     pub(crate) fn waits_for(&self) -> String {
-        let status = self
-            .probe("status")
-            .map(|(_, body)| body)
-            .unwrap_or_default();
-        let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
-        status["waiting"].to_string()
+        self.status()["waiting"].to_string()
     }
 }
 
