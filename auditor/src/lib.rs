@@ -15,9 +15,9 @@
 //! **Memory.** What the databases and journals say is first sorted into temporary files (about 5 kB per
 //! purchase) by shard and, within a shard, by part: so many that a part has some thousand purchases.
 //! What stands on the topics is sorted likewise, one shard at a time. Then one part at a time is held
-//! in memory: some 10 kB for each of its purchases. Besides that there are 16 MiB of prefetched records,
-//! the positions, what analytics counts of one shard, one line per SKU and 100 bytes per dead letter:
-//! none of it grows with the number of purchases.
+//! in memory: a few tens of kB for each of its purchases. Besides that there are 16 MiB of prefetched
+//! records, the positions, what analytics counts of one shard, one line per SKU and 100 bytes per dead
+//! letter: none of it grows with the number of purchases.
 
 mod baskets;
 mod case;
