@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::record::Record;
+use crate::{config::Config, record::Record};
 
 /// A record, and the ticket under which its partition was started: the lane drops what was polled
 /// under another ticket than the one under which it took the shard.
@@ -38,6 +38,12 @@ struct Held {
 }
 
 impl Intake {
+    /// The queues of a member's lanes.
+    pub(crate) fn of_lanes(config: &Config) -> Vec<Arc<Self>> {
+        let of_lane = |_| Arc::new(Self::new(config.queue_records_max, config.queue_bytes_max));
+        (0..config.lanes).map(of_lane).collect()
+    }
+
     pub(crate) fn new(records_max: usize, bytes_max: usize) -> Self {
         Self {
             held: Mutex::default(),

@@ -94,6 +94,7 @@
 //! [`bookkeeping::rows`], [`kafka`] and [`in_memory`]. Nothing else is meant to be public: the state
 //! machine of a member has no other users, and can change in any release.
 pub mod bookkeeping;
+mod broker;
 pub mod config;
 mod dead_letter;
 pub mod group;
@@ -101,6 +102,7 @@ pub mod in_memory;
 mod intake;
 pub mod kafka;
 mod lane;
+mod machine;
 mod member;
 pub mod metrics;
 pub mod partitioner;
@@ -109,6 +111,7 @@ pub mod record;
 pub mod refusal;
 pub mod rows;
 pub mod service;
+pub mod simulated;
 mod starting;
 pub mod status;
 pub mod store;

@@ -18,7 +18,7 @@ use crate::{
     bookkeeping::shard::Found,
     group::Group,
     kafka::{Command, PollEvent, PollThread, lane_of},
-    lane::{Control, Shared, backoff, now},
+    lane::{Control, Shared, backoff},
     starting::{self, Plan, Seen},
     store::StoreError,
     takeover,
@@ -79,6 +79,7 @@ impl<G: Group> Member<G> {
         poll: PollThread,
         lanes: Vec<mpsc::UnboundedSender<Control>>,
     ) -> Self {
+        let topic_watch = TopicWatch::new(shared.machine.instant());
         Self {
             wait: Wait::new("assignment", Arc::clone(&shared.status)),
             shared,
@@ -90,7 +91,7 @@ impl<G: Group> Member<G> {
             take_at: None,
             tries: 0,
             polled: None,
-            topic_watch: TopicWatch::new(),
+            topic_watch,
         }
     }
 
@@ -120,7 +121,7 @@ impl<G: Group> Member<G> {
                 tracing::info!(partitions = partitions.len(), "assigned");
                 self.assigned.extend(partitions);
                 self.tries = 0;
-                self.take_at = Some(Instant::now());
+                self.take_at = Some(self.shared.machine.instant());
             }
             PollEvent::Revoked {
                 partitions,
@@ -137,7 +138,7 @@ impl<G: Group> Member<G> {
                 self.release(&partitions, lost).await;
                 drop(done);
                 if !self.assigned.is_empty() {
-                    self.take_at = Some(Instant::now());
+                    self.take_at = Some(self.shared.machine.instant());
                 }
             }
             PollEvent::OutOfRange { polled } => self.polled = Some(polled),
@@ -150,7 +151,7 @@ impl<G: Group> Member<G> {
     /// once a session time-out has passed without one, the assignment stands and it is taken again.
     pub(crate) fn fenced(&mut self) {
         if self.take_at.is_none() {
-            self.take_at = Some(Instant::now() + self.shared.config.session_timeout);
+            self.take_at = Some(self.shared.machine.instant() + self.shared.config.session_timeout);
         }
     }
 
@@ -188,7 +189,7 @@ impl<G: Group> Member<G> {
         // A try that is under way, or waits for a dependency, looks at everything anyway.
         if self.holds && self.tries == 0 && !self.assigned.is_empty() {
             tracing::info!(why, "taking the shards again");
-            self.take_at = Some(Instant::now());
+            self.take_at = Some(self.shared.machine.instant());
         }
     }
 
@@ -201,7 +202,7 @@ impl<G: Group> Member<G> {
         } else {
             self.shared.config.drain_timeout * 3 / 4
         };
-        let deadline = Instant::now() + patience;
+        let deadline = self.shared.machine.instant() + patience;
         let (released, mut all_released) = mpsc::channel(1);
         for lane in &self.lanes {
             let released = released.clone();
@@ -213,7 +214,7 @@ impl<G: Group> Member<G> {
         }
         drop(released);
         let limit = self.shared.config.drain_timeout;
-        drop(tokio::time::timeout(limit, all_released.recv()).await);
+        (self.shared.machine.within(limit, all_released.recv())).await;
     }
 
     /// Takes the shards of the assignment and starts reading.
@@ -243,7 +244,7 @@ impl<G: Group> Member<G> {
         let wait = backoff(self.shared.config.backoff, self.tries);
         self.tries = self.tries.saturating_add(1);
         self.wait.on(dependency, why);
-        self.take_at = Some(Instant::now() + wait);
+        self.take_at = Some(self.shared.machine.instant() + wait);
     }
 
     async fn try_to_take(&mut self) -> Result<(), Untaken> {
@@ -262,7 +263,7 @@ impl<G: Group> Member<G> {
         let mut found = takeover::take(store, &shards, &shared.topics, member).await?;
         let seen;
         (found, seen) = self.look(found).await?;
-        let plan = starting::plan(&mut found, &seen, now());
+        let plan = starting::plan(&mut found, &seen, self.shared.machine.now());
         if !plan.store(store, &found).await? {
             let why = "another member has taken them meanwhile".to_owned();
             return Err(Untaken::Later("assignment", why));
@@ -279,7 +280,7 @@ impl<G: Group> Member<G> {
     async fn look(&self, found: Vec<Found>) -> Result<(Vec<Found>, Seen), Untaken> {
         let assigned: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
         let shared = Arc::clone(&self.shared);
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = self.shared.machine.blocking(move || {
             let seen = starting::look(&shared, &assigned, &found);
             seen.map(|seen| (found, seen))
         });

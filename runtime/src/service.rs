@@ -11,11 +11,13 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     bookkeeping,
+    broker::Broker,
     config::Config,
     group::Group,
     intake::Intake,
     kafka::{PollEvent, PollThread, Publisher},
     lane::{Lane, LaneEvent, Shared, backoff},
+    machine::Machine,
     member::Member,
     metrics::Metrics,
     status::Status,
@@ -23,6 +25,9 @@ use crate::{
     task::Worker,
     wait::Wait,
 };
+
+/// How often what a member knows of itself is looked at.
+const REFRESH: Duration = Duration::from_secs(1);
 
 /// Why a member ended other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,7 @@ pub struct Service<G, W> {
     status: Arc<Status>,
     registry: Registry,
     resumed: Arc<tokio::sync::Notify>,
+    machine: Machine,
 }
 
 impl<G: Group, W: Worker> Service<G, W> {
@@ -60,7 +66,14 @@ impl<G: Group, W: Worker> Service<G, W> {
             status: Arc::default(),
             registry: Registry::new(),
             resumed: Arc::default(),
+            machine: Machine::Real,
         }
+    }
+
+    /// Runs on another machine than the real one.
+    pub(crate) fn on(mut self, machine: Machine) -> Self {
+        self.machine = machine;
+        self
     }
 
     /// Uses a registry that is shared with others.
@@ -88,6 +101,15 @@ impl<G: Group, W: Worker> Service<G, W> {
     /// # Errors
     /// [`RunError`] when the configuration cannot work or the member cannot go on.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        self.run_on(shutdown, Connected::to_kafka).await
+    }
+
+    /// Runs on connections that are made once the database is migrated.
+    pub(crate) async fn run_on(
+        self,
+        shutdown: impl Future<Output = ()> + Send,
+        connect: impl FnOnce(&Self) -> Result<Connected, RunError>,
+    ) -> Result<(), RunError> {
         let mistakes = self.config.mistakes();
         if !mistakes.is_empty() {
             return Err(RunError::Configuration(mistakes));
@@ -98,7 +120,8 @@ impl<G: Group, W: Worker> Service<G, W> {
             () = &mut shutdown => return Ok(()),
         }
         let resumed = Arc::clone(&self.resumed);
-        let mut running = Running::start(self)?;
+        let connected = connect(&self)?;
+        let mut running = Running::start(self, connected)?;
         running.serve(shutdown, &resumed).await
     }
 
@@ -132,7 +155,7 @@ impl<G: Group, W: Worker> Service<G, W> {
             }
             // Nothing polls yet, and nothing has to: that the process waits here is declared.
             self.status.polled();
-            tokio::time::sleep(backoff(self.config.backoff, tries)).await;
+            (self.machine.sleep(backoff(self.config.backoff, tries))).await;
             tries = tries.saturating_add(1);
         }
     }
@@ -149,6 +172,38 @@ pub async fn migrate<G: Group>(group: &G, store: &dyn Store) -> Result<usize, Mi
     Ok(own + store.migrate(G::NAME, group.migrations()).await?)
 }
 
+/// What connects a member to Kafka.
+pub(crate) struct Connected {
+    /// One per lane.
+    pub(crate) intakes: Vec<Arc<Intake>>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) poll: PollThread,
+    pub(crate) from_poll: mpsc::UnboundedReceiver<PollEvent>,
+}
+
+impl Connected {
+    fn to_kafka<G: Group, W: Worker>(service: &Service<G, W>) -> Result<Self, RunError> {
+        let fatal = |error: &dyn std::fmt::Display| RunError::Fatal(error.to_string());
+        let config = &service.config;
+        let intakes = Intake::of_lanes(config);
+        let publisher = Publisher::new(config, &intakes).map_err(|error| fatal(&error))?;
+        let (poll, from_poll) = PollThread::start(
+            config,
+            G::NAME,
+            &service.group.topics(),
+            intakes.clone(),
+            Arc::clone(&service.status),
+        )
+        .map_err(|error| fatal(&error))?;
+        Ok(Self {
+            intakes,
+            broker: Arc::new(publisher),
+            poll,
+            from_poll,
+        })
+    }
+}
+
 /// A member whose threads and lanes run.
 struct Running<G> {
     shared: Arc<Shared<G>>,
@@ -160,8 +215,7 @@ struct Running<G> {
 }
 
 impl<G: Group> Running<G> {
-    fn start<W: Worker>(service: Service<G, W>) -> Result<Self, RunError> {
-        let fatal = |error: &dyn std::fmt::Display| RunError::Fatal(error.to_string());
+    fn start<W: Worker>(service: Service<G, W>, connected: Connected) -> Result<Self, RunError> {
         let Service {
             group,
             worker,
@@ -169,27 +223,18 @@ impl<G: Group> Running<G> {
             config,
             status,
             registry,
+            machine,
             ..
         } = service;
-        let metrics = Metrics::register(&registry, G::NAME).map_err(|error| fatal(&error))?;
-        let intakes: Vec<Arc<Intake>> = (0..config.lanes)
-            .map(|_| {
-                Arc::new(Intake::new(
-                    config.queue_records_max,
-                    config.queue_bytes_max,
-                ))
-            })
-            .collect();
-        let publisher = Publisher::new(&config, &intakes).map_err(|error| fatal(&error))?;
+        let Connected {
+            intakes,
+            broker,
+            poll,
+            from_poll,
+        } = connected;
+        let metrics = Metrics::register(&registry, G::NAME)
+            .map_err(|error| RunError::Fatal(error.to_string()))?;
         let topics = group.topics();
-        let (poll, from_poll) = PollThread::start(
-            &config,
-            G::NAME,
-            &topics,
-            intakes.clone(),
-            Arc::clone(&status),
-        )
-        .map_err(|error| fatal(&error))?;
         let (events, from_lanes) = mpsc::unbounded_channel();
         let metrics = Arc::new(metrics);
         let shared = Arc::new(Shared {
@@ -197,7 +242,8 @@ impl<G: Group> Running<G> {
             config,
             topics,
             store,
-            publisher,
+            broker,
+            machine,
             status,
             metrics,
             events,
@@ -229,7 +275,7 @@ impl<G: Group> Running<G> {
         mut shutdown: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
         resumed: &tokio::sync::Notify,
     ) -> Result<(), RunError> {
-        let mut refresh = tokio::time::interval(Duration::from_secs(1));
+        let mut refresh_at = self.shared.machine.instant();
         let outcome = loop {
             let take_at = self.member.take_at();
             let turn = tokio::select! {
@@ -245,10 +291,11 @@ impl<G: Group> Running<G> {
                     self.member.resume();
                     Ok(false)
                 }
-                () = until(take_at), if take_at.is_some() && self.ending.is_none() => {
+                () = self.shared.machine.until(take_at), if take_at.is_some() && self.ending.is_none() => {
                     self.member.take().await.map(|()| false)
                 }
-                _ = refresh.tick() => {
+                () = self.shared.machine.until(Some(refresh_at)) => {
+                    refresh_at = self.shared.machine.instant() + REFRESH;
                     self.member.watch().await;
                     self.refresh()
                 }
@@ -258,20 +305,23 @@ impl<G: Group> Running<G> {
                 Ok(true) => break Ok(()),
                 Err(why) => break Err(RunError::Fatal(why)),
             }
-            if self.ending.is_some_and(|ending| Instant::now() >= ending) {
+            if self
+                .ending
+                .is_some_and(|ending| self.shared.machine.instant() >= ending)
+            {
                 break Err(RunError::ShutdownTimeout(
                     self.shared.config.shutdown_timeout,
                 ));
             }
         };
-        self.shared.publisher.purge();
+        self.shared.broker.purge();
         outcome
     }
 
     fn stop(&mut self) {
         tracing::info!("stopping");
         self.shared.status.drain();
-        self.ending = Some(Instant::now() + self.shared.config.shutdown_timeout);
+        self.ending = Some(self.shared.machine.instant() + self.shared.config.shutdown_timeout);
         self.member.stop();
     }
 
@@ -299,16 +349,9 @@ impl<G: Group> Running<G> {
 
     fn refresh(&self) -> Result<bool, String> {
         self.shared.metrics.refresh(&self.shared.status);
-        match self.shared.publisher.fatal_error() {
+        match self.shared.broker.fatal_error() {
             Some(why) => Err(why),
             None => Ok(self.ending.is_some() && self.member.has_left()),
         }
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

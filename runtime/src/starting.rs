@@ -45,11 +45,11 @@ pub(crate) fn look<G>(
     let positions = || found.iter().flat_map(|found| &found.positions);
     // A topic that has once told its id is not read without comparing it.
     let is_needed = positions().any(|position| position.topic_id.is_some());
-    let ids = shared.publisher.topic_ids(&shared.topics, is_needed)?;
+    let ids = shared.broker.topic_ids(&shared.topics, is_needed)?;
     let mut seen = Seen::new();
     for (topic, partition) in assigned {
         let bounds = shared
-            .publisher
+            .broker
             .watermarks(topic, *partition, WATERMARKS_TIMEOUT)?;
         let number = shared.topics.iter().position(|known| known == topic);
         let topic_id = number.and_then(|number| ids[number].clone());

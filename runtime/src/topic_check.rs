@@ -8,7 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{group::Group, kafka::TopicState, lane::Shared};
+use crate::{broker::TopicState, group::Group, lane::Shared};
 
 /// How long Kafka may take to tell of one topic.
 const TOPIC_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,8 +35,8 @@ type Told = (String, Use, TopicState);
 
 /// Asks Kafka about all topics of the group: how many partitions each of them has.
 pub(crate) async fn check<G: Group>(shared: &Arc<Shared<G>>) -> Result<i32, NotYet> {
-    let shared = Arc::clone(shared);
-    let asked = tokio::task::spawn_blocking(move || ask(&shared)).await;
+    let asking = Arc::clone(shared);
+    let asked = shared.machine.blocking(move || ask(&asking)).await;
     let told = asked.unwrap_or_else(|error| Err(error.to_string()));
     judge(&told.map_err(NotYet::Away)?).map_err(NotYet::Wrong)
 }
@@ -50,7 +50,7 @@ fn ask<G: Group>(shared: &Shared<G>) -> Result<Vec<Told>, String> {
     let mut told: Vec<Told> = Vec::new();
     for (topic, used) in read.chain(published).chain([set_aside]) {
         if told.iter().all(|(known, ..)| known != topic) {
-            let state = shared.publisher.topic_state(topic, TOPIC_TIMEOUT)?;
+            let state = shared.broker.topic_state(topic, TOPIC_TIMEOUT)?;
             told.push((topic.clone(), used, state));
         }
     }

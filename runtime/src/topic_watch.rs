@@ -23,11 +23,11 @@ pub(crate) struct TopicWatch {
 }
 
 impl TopicWatch {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             known: vec![],
             asked: None,
-            next: Instant::now() + INTERVAL,
+            next: now + INTERVAL,
         }
     }
 
@@ -38,17 +38,17 @@ impl TopicWatch {
         shared: &Arc<Shared<G>>,
     ) -> bool {
         if let Some(asked) = self.asked.take_if(|asked| asked.is_finished()) {
-            self.next = Instant::now() + INTERVAL;
+            self.next = shared.machine.instant() + INTERVAL;
             return match asked.await {
                 Ok(Ok(ids)) => self.learn(ids),
                 // A cluster that is away is asked again.
                 Ok(Err(_)) | Err(_) => false,
             };
         }
-        if self.asked.is_none() && Instant::now() >= self.next {
-            let shared = Arc::clone(shared);
-            let ask = move || shared.publisher.topic_ids(&shared.topics, false);
-            self.asked = Some(tokio::task::spawn_blocking(ask));
+        if self.asked.is_none() && shared.machine.instant() >= self.next {
+            let asking = Arc::clone(shared);
+            let ask = move || asking.broker.topic_ids(&asking.topics, false);
+            self.asked = Some(shared.machine.blocking(ask));
         }
         false
     }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_topic_with_another_id_is_seen_and_one_that_is_away_is_not_forgotten() {
-        let mut watch = TopicWatch::new();
+        let mut watch = TopicWatch::new(Instant::now());
         let ids = |one: &str| vec![Some(one.to_owned()), Some("b".to_owned())];
         assert!(!watch.learn(ids("a")), "the first answer");
         assert!(!watch.learn(ids("a")));

@@ -20,4 +20,4 @@ pub use accepted::{member_refusals, option_refusal};
 pub(crate) use flow::lane_of;
 pub use options::{OWNED_OPTIONS, OptionRefused, check_options};
 pub(crate) use poll::{Command, PollEvent, PollThread};
-pub(crate) use publisher::{Publisher, TopicState};
+pub(crate) use publisher::Publisher;

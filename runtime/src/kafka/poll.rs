@@ -125,7 +125,14 @@ impl PollThread {
 
     /// Whether the thread has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
+    /// In place of a thread: whoever receives these commands does what it would do.
+    pub(crate) fn simulated() -> (Self, std_mpsc::Receiver<Command>) {
+        let (commands, commanded) = std_mpsc::channel();
+        let thread = None;
+        (Self { commands, thread }, commanded)
     }
 }
 

@@ -14,17 +14,12 @@ use rdkafka::{
 };
 
 use super::{ends, options, topic_id};
-use crate::{config::Config, intake::Intake, record::Outgoing};
-
-/// The broker has (or has refused) an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Acknowledged {
-    pub(crate) shard: i32,
-    pub(crate) epoch: i64,
-    pub(crate) sequence: i64,
-    /// Set when it was not stored: it has to be published again.
-    pub(crate) failure: Option<String>,
-}
+use crate::{
+    broker::{Acknowledged, Bounds, Broker, Ticket, TopicState},
+    config::Config,
+    intake::Intake,
+    record::Outgoing,
+};
 
 /// The producer of one member, shared by its lanes.
 pub(crate) struct Publisher {
@@ -46,17 +41,6 @@ const TOPIC_IDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a cluster that did not tell them is left alone.
 const SILENT_FOR: Duration = Duration::from_secs(600);
 
-/// What Kafka says of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TopicState {
-    /// It has so many partitions.
-    Partitions(usize),
-    /// It does not exist.
-    Missing,
-    /// This client may not be told of it.
-    Denied,
-}
-
 /// Where the acknowledgements of a lane are collected.
 #[derive(Debug)]
 pub(crate) struct Acknowledgements {
@@ -66,14 +50,6 @@ pub(crate) struct Acknowledgements {
 
 struct Deliveries {
     lanes: Vec<Acknowledgements>,
-}
-
-/// Says which event a delivery is about.
-struct Ticket {
-    lane: usize,
-    shard: i32,
-    epoch: i64,
-    sequence: i64,
 }
 
 impl ClientContext for Deliveries {
@@ -127,13 +103,10 @@ impl Publisher {
             topic_ids: Mutex::default(),
         })
     }
+}
 
-    /// Hands an event to the producer. False when its queue is full: try again a little later.
-    pub(crate) fn publish(
-        &self,
-        (lane, shard, epoch, sequence): (usize, i32, i64, i64),
-        outgoing: &Outgoing,
-    ) -> Result<bool, String> {
+impl Broker for Publisher {
+    fn publish(&self, ticket: Ticket, outgoing: &Outgoing) -> Result<bool, String> {
         let mut headers = OwnedHeaders::new_with_capacity(outgoing.headers.0.len());
         for (name, value) in &outgoing.headers.0 {
             headers = headers.insert(Header {
@@ -141,13 +114,7 @@ impl Publisher {
                 value: value.as_deref(),
             });
         }
-        let ticket = Box::new(Ticket {
-            lane,
-            shard,
-            epoch,
-            sequence,
-        });
-        let mut record = BaseRecord::with_opaque_to(&outgoing.topic, ticket)
+        let mut record = BaseRecord::with_opaque_to(&outgoing.topic, Box::new(ticket))
             .key(&outgoing.key)
             .headers(headers);
         if let Some(payload) = &outgoing.payload {
@@ -160,8 +127,7 @@ impl Publisher {
         }
     }
 
-    /// Takes the acknowledgements of a lane.
-    pub(crate) fn take_acknowledged(&self, lane: usize) -> Vec<Acknowledged> {
+    fn take_acknowledged(&self, lane: usize) -> Vec<Acknowledged> {
         let lane = &self.producer.context().lanes[lane];
         std::mem::take(
             &mut lane
@@ -171,32 +137,22 @@ impl Publisher {
         )
     }
 
-    /// The first and the next offset of a partition. Blocks for at most `timeout`.
-    pub(crate) fn watermarks(
-        &self,
-        topic: &str,
-        partition: i32,
-        timeout: Duration,
-    ) -> Result<(i64, i64), String> {
+    fn watermarks(&self, topic: &str, partition: i32, timeout: Duration) -> Result<Bounds, String> {
         let client = self.producer.client();
         client
             .fetch_watermarks(topic, partition, timeout)
             .map_err(|error| error.to_string())
     }
 
-    /// The first and the next offset of many partitions at once, none for those that are not told;
-    /// an error when that does not work of one of them. Blocks for at most twice `timeout`.
-    pub(crate) fn bounds(
+    fn bounds(
         &self,
         partitions: &[(&str, i32)],
         timeout: Duration,
-    ) -> Result<Vec<Option<(i64, i64)>>, String> {
+    ) -> Result<Vec<Option<Bounds>>, String> {
         ends::bounds(self.producer.client(), partitions, timeout)
     }
 
-    /// What Kafka says of a topic; an error when it does not say, or not yet. Blocks for at most
-    /// `timeout`.
-    pub(crate) fn topic_state(&self, topic: &str, timeout: Duration) -> Result<TopicState, String> {
+    fn topic_state(&self, topic: &str, timeout: Duration) -> Result<TopicState, String> {
         let metadata = self.producer.client().fetch_metadata(Some(topic), timeout);
         let metadata = metadata.map_err(|error| format!("{topic}: {error}"))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
@@ -213,15 +169,9 @@ impl Publisher {
         }
     }
 
-    /// The ids of topics, as far as the cluster tells them. Blocks for at most
-    /// [`TOPIC_IDS_TIMEOUT`]. A cluster that does not answer (the in-process one does not know the
-    /// request) is not asked again for a while: its ids are then not compared. Where they are
-    /// needed, because they are known from before, no answer is an error.
-    pub(crate) fn topic_ids(
-        &self,
-        topics: &[String],
-        is_needed: bool,
-    ) -> Result<Vec<Option<String>>, String> {
+    /// Blocks for at most [`TOPIC_IDS_TIMEOUT`]. A cluster that does not answer (the in-process one
+    /// does not know the request) is not asked again for a while: its ids are then not compared.
+    fn topic_ids(&self, topics: &[String], is_needed: bool) -> Result<Vec<Option<String>>, String> {
         let mut asked = self
             .topic_ids
             .lock()
@@ -249,14 +199,12 @@ impl Publisher {
         }
     }
 
-    /// Whether the client has met an error from which it cannot recover.
-    pub(crate) fn fatal_error(&self) -> Option<String> {
+    fn fatal_error(&self) -> Option<String> {
         let (code, reason) = self.producer.client().fatal_error()?;
         Some(format!("{code}: {reason}"))
     }
 
-    /// Throws away what waits to be sent: the journal keeps it for the next owner.
-    pub(crate) fn purge(&self) {
+    fn purge(&self) {
         use rdkafka::producer::PurgeConfig;
         self.producer
             .purge(PurgeConfig::default().queue().inflight());

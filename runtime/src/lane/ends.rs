@@ -4,13 +4,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
     Lane, Shared,
     backlog::{Backlog, Look},
-    now,
 };
 use crate::{
     bookkeeping::rows::TimerRow,
@@ -28,14 +27,18 @@ impl<G: Group, W: Worker> Lane<G, W> {
     /// Counts the time in which there was nothing left to do. What was not looked at, because the
     /// database was away or the lane was behind, does not count.
     pub(super) fn rest(&mut self) {
-        let since = std::mem::replace(&mut self.last_tick, Instant::now());
+        let since = std::mem::replace(&mut self.last_tick, self.shared.machine.instant());
         if !std::mem::take(&mut self.has_emptied) {
             return;
         }
         let busy: BTreeSet<i32> = (self.pending.iter())
             .map(|polled| polled.record.at.partition)
             .collect();
-        let elapsed = since.elapsed().min(self.shared.config.tick * 2);
+        let elapsed = self
+            .shared
+            .machine
+            .since(since)
+            .min(self.shared.config.tick * 2);
         for (shard, backlog) in &mut self.backlogs {
             if !busy.contains(shard) {
                 backlog.rested(elapsed);
@@ -89,7 +92,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
     /// Asks where the topics of the shards end whose timers wait: on a thread of its own, since the
     /// client blocks.
     pub(super) fn look_for_ends(&mut self) {
-        if self.looking.is_some() || Instant::now() < self.next_look {
+        if self.looking.is_some() || self.instant() < self.next_look {
             return;
         }
         let wanted = self.backlogs.iter();
@@ -100,9 +103,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
         if wanted.is_empty() {
             return;
         }
-        self.next_look = Instant::now() + self.shared.config.tick * 2;
+        self.next_look = self.instant() + self.shared.config.tick * 2;
         let (shared, intake) = (Arc::clone(&self.shared), Arc::clone(&self.intake));
-        self.looking = Some(tokio::task::spawn_blocking(move || {
+        self.looking = Some(self.shared.machine.blocking(move || {
             let looks = ends(&shared, &wanted);
             intake.wake();
             looks
@@ -113,7 +116,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
 /// Where the topics of shards end. A shard about which Kafka tells nothing is left out: what is
 /// decided without it could not be published either.
 fn ends<G>(shared: &Shared<G>, shards: &[i32]) -> Vec<(i32, Look)> {
-    let at = now();
+    let at = shared.machine.now();
     let of_shard = |shard: &i32| {
         let shard = *shard;
         shared
@@ -122,7 +125,7 @@ fn ends<G>(shared: &Shared<G>, shards: &[i32]) -> Vec<(i32, Look)> {
             .map(move |topic| (topic.as_str(), shard))
     };
     let partitions: Vec<(&str, i32)> = shards.iter().flat_map(of_shard).collect();
-    let told = shared.publisher.bounds(&partitions, ALL_ENDS_TIMEOUT);
+    let told = shared.broker.bounds(&partitions, ALL_ENDS_TIMEOUT);
     let bounds = told.unwrap_or_else(|error| {
         // One that nobody leads must not hide the others, so each is asked about by itself.
         tracing::debug!(error, "ends not told at once");
@@ -139,14 +142,14 @@ fn ends<G>(shared: &Shared<G>, shards: &[i32]) -> Vec<(i32, Look)> {
 }
 
 fn one_by_one<G>(shared: &Shared<G>, partitions: &[(&str, i32)]) -> Vec<Option<(i64, i64)>> {
-    let deadline = Instant::now() + ENDS_TIMEOUT;
+    let deadline = shared.machine.instant() + ENDS_TIMEOUT;
     let bounds = |(topic, shard): &(&str, i32)| {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(shared.machine.instant());
         if left.is_zero() {
             return None;
         }
         let timeout = left.min(ONE_END_TIMEOUT);
-        let asked = shared.publisher.watermarks(topic, *shard, timeout);
+        let asked = shared.broker.watermarks(topic, *shard, timeout);
         let failed = |error: &String| tracing::debug!(topic, shard, error, "end not told");
         asked.inspect_err(failed).ok()
     };

@@ -32,11 +32,10 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use self::{
     backlog::{Backlog, Look},
-    breaker::micros,
     performer::Performer,
 };
 pub(crate) use self::{
-    breaker::backoff,
+    breaker::{backoff, micros},
     changes::Surroundings,
     items::{Item, Origin},
 };
@@ -46,10 +45,11 @@ use crate::{
         shard::{Found, Shard},
         tally::Tally,
     },
+    broker::Broker,
     config::Config,
     group::{Group, Timestamp},
     intake::{Intake, Polled},
-    kafka::Publisher,
+    machine::Machine,
     metrics::Metrics,
     record::Outgoing,
     status::Status,
@@ -94,7 +94,8 @@ pub(crate) struct Shared<G> {
     pub(crate) config: Config,
     pub(crate) topics: Vec<String>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) publisher: Publisher,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) machine: Machine,
     pub(crate) status: Arc<Status>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: mpsc::UnboundedSender<LaneEvent>,
@@ -160,6 +161,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         worker: Arc<W>,
     ) -> Self {
         let config = &shared.config;
+        let now = shared.machine.instant();
         Self {
             number,
             performer: Performer::new(
@@ -167,6 +169,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 Arc::clone(&intake),
                 (config.task_concurrency, config.attempt_timeout),
                 config.backoff,
+                shared.machine.clone(),
             ),
             tally: Tally::new(config.dead_letter_window, config.dead_letter_share_max),
             intake,
@@ -178,9 +181,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
             found: VecDeque::new(),
             backlogs: BTreeMap::new(),
             looking: None,
-            next_look: Instant::now(),
+            next_look: now,
             has_emptied: false,
-            last_tick: Instant::now(),
+            last_tick: now,
             retried: BTreeMap::new(),
             unpublished: VecDeque::new(),
             refused: BTreeMap::new(),
@@ -191,8 +194,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
             blocked_until: None,
             halted: false,
             awaits_acknowledgement: false,
-            next_tick: Instant::now(),
-            next_prune: Instant::now() + Duration::from_secs(60),
+            next_tick: now,
+            next_prune: now + Duration::from_secs(60),
             first_waiting: None,
             wait: Wait::new(format!("lane-{number}"), Arc::clone(&shared.status)),
             tick_waits: false,
@@ -215,9 +218,19 @@ impl<G: Group, W: Worker> Lane<G, W> {
                     None => break,
                 },
                 () = self.intake.woken(), if !wait.is_zero() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = self.shared.machine.sleep(wait) => {}
             }
         }
+    }
+
+    /// The time of day, by the machine that the lane runs on.
+    fn now(&self) -> Timestamp {
+        self.shared.machine.now()
+    }
+
+    /// A time to measure from, by the same machine.
+    fn instant(&self) -> Instant {
+        self.shared.machine.instant()
     }
 
     /// Whether something was said that is not obeyed yet.
@@ -243,7 +256,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                     self.shards.insert(shard.shard, shard);
                 }
                 self.drop_written();
-                self.next_tick = Instant::now();
+                self.next_tick = self.instant();
                 drop(taken);
             }
             Control::Release {
@@ -269,7 +282,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         self.collect();
         self.publish_waiting();
         if let Some(until) = self.blocked_until {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(self.instant());
             if !left.is_zero() {
                 return left;
             }
@@ -286,13 +299,14 @@ impl<G: Group, W: Worker> Lane<G, W> {
             self.drop_pending();
             return self.shared.config.tick;
         }
-        if Instant::now() >= self.next_tick {
+        if self.instant() >= self.next_tick {
             // Its statements are the database's to answer; each has a limit of its own.
             self.beat(true);
             self.tick().await;
             self.beat(false);
         }
-        self.performer.start(&mut self.shards, now());
+        let now = self.now();
+        self.performer.start(&mut self.shards, now);
         if self.halted {
             return self.shared.config.tick;
         }
@@ -308,9 +322,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
     fn collect(&mut self) {
         self.take_acknowledgements();
         if self.looking.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.next_tick = Instant::now();
+            self.next_tick = self.instant();
         }
-        let now = now();
+        let now = self.now();
         for ended in self.performer.take_ended(now) {
             self.declare(&ended.attempt);
             self.attempt_ended(ended, now);
@@ -348,11 +362,6 @@ impl<G: Group, W: Worker> Lane<G, W> {
         });
         self.intake.finished(records, bytes);
     }
-}
-
-/// The clock: read once per batch, passed on from there.
-pub(crate) fn now() -> Timestamp {
-    jiff::Timestamp::now().as_microsecond() + failpoints::clock_error_micros()
 }
 
 /// `now` and a duration.

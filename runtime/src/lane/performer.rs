@@ -15,6 +15,7 @@ use crate::{
     bookkeeping::{rows::TaskRow, shard::Shard},
     group::Timestamp,
     intake::Intake,
+    machine::Machine,
     task::{Attempt, Worker},
 };
 
@@ -35,6 +36,7 @@ pub(crate) struct Performer<W> {
     breaker: Breaker,
     concurrency: usize,
     attempt_timeout: Duration,
+    machine: Machine,
     /// The shard whose tasks are started first: the one behind the last that had a place.
     first: i32,
 }
@@ -45,6 +47,7 @@ impl<W: Worker> Performer<W> {
         intake: Arc<Intake>,
         (concurrency, attempt_timeout): (usize, Duration),
         backoff: (Duration, Duration),
+        machine: Machine,
     ) -> Self {
         Self {
             worker,
@@ -55,6 +58,7 @@ impl<W: Worker> Performer<W> {
             breaker: Breaker::new(backoff),
             concurrency,
             attempt_timeout,
+            machine,
             first: 0,
         }
     }
@@ -88,18 +92,19 @@ impl<W: Worker> Performer<W> {
         let worker = Arc::clone(&self.worker);
         let intake = Arc::clone(&self.intake);
         let collected = Arc::clone(&self.ended);
-        let limit = self.attempt_timeout;
+        let (limit, machine) = (self.attempt_timeout, self.machine.clone());
         self.running.spawn(async move {
             let task = row.task();
             failpoints::at(Step::Calling);
             // A panic of the worker is an attempt without an answer, not the end of the lane; and
             // an attempt ends with the one who waits for it.
             let perform = tokio::spawn(async move { worker.perform(&task).await });
-            let attempt = tokio::time::timeout(limit, AbortOnDropHandle::new(perform)).await;
+            let perform = AbortOnDropHandle::new(perform);
+            let attempt = machine.within(limit, perform).await;
             let attempt = match attempt {
-                Ok(Ok(attempt)) => attempt,
-                Ok(Err(error)) => unanswered(format!("the worker panicked: {error}"), false),
-                Err(_) => unanswered(format!("no outcome within {limit:?}"), true),
+                Some(Ok(attempt)) => attempt,
+                Some(Err(error)) => unanswered(format!("the worker panicked: {error}"), false),
+                None => unanswered(format!("no outcome within {limit:?}"), true),
             };
             let ended = Ended { row, attempt };
             collected
@@ -200,7 +205,8 @@ mod tests {
         let under_way = Arc::clone(&worker.under_way);
         let intake = Arc::new(Intake::new(1, 1));
         let backoff = (Duration::from_millis(1), Duration::from_millis(1));
-        let performer = Performer::new(Arc::new(worker), intake, (1, limit), backoff);
+        let performer =
+            Performer::new(Arc::new(worker), intake, (1, limit), backoff, Machine::Real);
         (performer, under_way)
     }
 

@@ -6,13 +6,14 @@
 //! the watermark stays before it meanwhile. Those behind it go on, until so many have gathered that
 //! whoever takes the shard next could not well read them all again.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::collections::BTreeSet;
 
 use failpoints::Step;
 
 use super::{Lane, backoff};
 use crate::{
     bookkeeping::{outbox::Outbox, rows::JournalEntry, shard::Shard, statements},
+    broker::Ticket,
     group::Group,
     record::Outgoing,
     rows,
@@ -28,7 +29,7 @@ const TAIL_FACTOR: usize = 5;
 impl<G: Group, W: Worker> Lane<G, W> {
     /// What the broker has said of published events.
     pub(super) fn take_acknowledgements(&mut self) {
-        for acknowledged in self.shared.publisher.take_acknowledged(self.number) {
+        for acknowledged in self.shared.broker.take_acknowledged(self.number) {
             let (number, sequence) = (acknowledged.shard, acknowledged.sequence);
             let shard = self.shards.get_mut(&number);
             let Some(shard) = shard.filter(|shard| shard.epoch == acknowledged.epoch) else {
@@ -78,9 +79,14 @@ impl<G: Group, W: Worker> Lane<G, W> {
     pub(super) fn publish_waiting(&mut self) {
         while let Some((shard, epoch, sequence, outgoing)) = self.unpublished.front() {
             let (shard, sequence) = (*shard, *sequence);
-            let ticket = (self.number, shard, *epoch, sequence);
+            let ticket = Ticket {
+                lane: self.number,
+                shard,
+                epoch: *epoch,
+                sequence,
+            };
             failpoints::at(Step::Publishing);
-            match self.shared.publisher.publish(ticket, outgoing) {
+            match self.shared.broker.publish(ticket, outgoing) {
                 Ok(true) => {
                     self.unpublished.pop_front();
                 }
@@ -96,7 +102,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
     /// Publishes refused events from the journal again, once it is time: those alone, however many
     /// others are behind them.
     pub(super) async fn publish_refused_again(&mut self) {
-        if self.publish_again_at.is_none_or(|at| at > Instant::now()) {
+        if self.publish_again_at.is_none_or(|at| at > self.instant()) {
             return;
         }
         self.publish_again_at = None;
@@ -119,14 +125,14 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 }
                 // The others are read once there is room for them.
                 if wanted.len() == AGAIN_MAX {
-                    self.publish_again_at = Some(Instant::now());
+                    self.publish_again_at = Some(self.instant());
                 }
                 self.publish_waiting();
             }
             Err(error) => {
                 tracing::debug!(%error, "refused events not read");
                 let wait = backoff(self.shared.config.backoff, self.refusals);
-                self.publish_again_at = Some(Instant::now() + wait);
+                self.publish_again_at = Some(self.instant() + wait);
             }
         }
     }
@@ -165,7 +171,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             }
             let wait = backoff(self.shared.config.backoff, self.refusals);
             self.refusals = self.refusals.saturating_add(1);
-            self.publish_again_at = Some(Instant::now() + wait);
+            self.publish_again_at = Some(self.instant() + wait);
             self.declare_refused(Some(&format!("kafka: {why}")));
         }
     }

@@ -128,7 +128,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let wait = backoff(self.shared.config.backoff, self.failures);
         self.failures = self.failures.saturating_add(1);
         let jitter = u32::try_from(self.number % 4).unwrap_or_default() + 5;
-        self.blocked_until = Some(Instant::now() + wait * jitter / 8);
+        self.blocked_until = Some(self.instant() + wait * jitter / 8);
     }
 
     /// Lets go of shards: what is committed is published, the watermark is stored, nothing else is
@@ -140,15 +140,16 @@ impl<G: Group, W: Worker> Lane<G, W> {
             .filter(|number| self.shards.contains_key(number))
             .collect();
         if !ours.is_empty() && !self.must_read_again {
-            while self.publishes(&ours) && Instant::now() < deadline {
+            while self.publishes(&ours) && self.instant() < deadline {
                 let wait = Duration::from_millis(5);
-                drop(tokio::time::timeout(wait, self.intake.woken()).await);
+                (self.shared.machine.within(wait, self.intake.woken())).await;
                 self.collect();
                 self.publish_waiting();
             }
             failpoints::at(Step::Draining);
-            let left = deadline.saturating_duration_since(Instant::now());
-            drop(tokio::time::timeout(left, self.flush()).await);
+            let left = deadline.saturating_duration_since(self.instant());
+            let machine = self.shared.machine.clone();
+            machine.within(left, self.flush()).await;
         }
         for number in ours {
             self.drop_shard(number);

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
 };
 
 use super::{
@@ -12,7 +11,6 @@ use super::{
     commit::{self, Batch, BatchError, Committed},
     ends,
     items::{Item, Origin},
-    now,
 };
 use crate::{group::Group, store::StoreError, task::Worker};
 
@@ -25,7 +23,8 @@ impl<G: Group, W: Worker> Lane<G, W> {
             self.first_waiting = None;
             return false;
         }
-        let since = *self.first_waiting.get_or_insert_with(Instant::now);
+        let instant = self.shared.machine.instant();
+        let since = *self.first_waiting.get_or_insert(instant);
         let is_full = inputs >= config.batch_records_max
             || self
                 .pending
@@ -34,7 +33,9 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 .sum::<usize>()
                 >= config.batch_bytes_max;
         // What a tick has found waits for nothing: more of it may be behind.
-        is_full || !self.found.is_empty() || since.elapsed() >= config.batch_linger
+        is_full
+            || !self.found.is_empty()
+            || instant.saturating_duration_since(since) >= config.batch_linger
     }
 
     /// Moves records from the intake, as many as a batch takes; those of shards that are not this
@@ -151,7 +152,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let shared = Arc::clone(&self.shared);
         let tally = self.tally.clone();
         let allowed = move |records, set_aside| !tally.would_exceed(records, set_aside);
-        let (started, number) = (Instant::now(), self.number);
+        let (started, number) = (self.instant(), self.number);
         let batch = Batch {
             group: &shared.group,
             store: shared.store.as_ref(),
@@ -162,7 +163,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
                 member: &shared.config.member,
                 redrives_max: shared.config.redrives_max,
                 partitions: shared.partitions.load(Ordering::Relaxed),
-                now: now(),
+                now: shared.machine.now(),
             },
             retried: self.retried.values().cloned().collect(),
             watermarks: (self.shards.values())
@@ -180,7 +181,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         }
         let committed = written.commit().await?;
         let statements = committed.statements;
-        (shared.metrics).batch(inputs, statements, started.elapsed());
+        (shared.metrics).batch(inputs, statements, shared.machine.since(started));
         Ok(committed)
     }
 
@@ -193,7 +194,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         let metrics = &self.shared.metrics;
         metrics.fates(&changes.fates);
         metrics.set_aside(&changes.dead_letters);
-        metrics.event_ages(&committed.items, now());
+        metrics.event_ages(&committed.items, self.now());
         self.tally.count(changes.records, changes.set_aside);
         self.publish(changes.journal);
         self.drop_written();

@@ -1,11 +1,11 @@
 //! What is looked for from time to time: timers that are due, redrives that were asked for, parked
 //! records that can be read, decisions about halted partitions, tasks that did not fit into memory, watermarks to be stored.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use failpoints::Step;
 
-use super::{Lane, LaneEvent, after, backoff, breaker::micros, items::Item, now, performer::Ended};
+use super::{Lane, LaneEvent, after, backoff, breaker::micros, items::Item, performer::Ended};
 use crate::{
     bookkeeping::{
         rows::{DeadLetter, Parked, TaskRow, TimerRow},
@@ -41,7 +41,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             // They are written at once, and what is behind them is looked for straight after.
             return;
         }
-        self.next_tick = Instant::now() + self.shared.config.tick;
+        self.next_tick = self.instant() + self.shared.config.tick;
         self.rest();
         self.settle_backlogs().await;
         for shard in self.shards.values() {
@@ -73,7 +73,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             &readable,
             &behind,
             &halted,
-            reader,
+            (reader, self.now()),
         )
         .await
         {
@@ -121,7 +121,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
         self.found
             .extend(looked.redrives.into_iter().map(Item::redrive));
         if is_full {
-            self.next_tick = Instant::now();
+            self.next_tick = self.instant();
         }
         for (number, _) in behind {
             let of_shard = looked.tasks.iter().filter(|task| task.shard == *number);
@@ -136,11 +136,13 @@ impl<G: Group, W: Worker> Lane<G, W> {
     /// Deletes journal entries that were published longer ago than the auditor looks back. It only
     /// frees space, so a failure is left to the next time.
     async fn prune(&mut self) {
-        if self.next_prune > Instant::now() {
+        if self.next_prune > self.instant() {
             return;
         }
-        self.next_prune = Instant::now() + PRUNE_INTERVAL;
-        let before = now().saturating_sub(micros(self.shared.config.journal_retention));
+        self.next_prune = self.instant() + PRUNE_INTERVAL;
+        let before = self
+            .now()
+            .saturating_sub(micros(self.shared.config.journal_retention));
         let shards: Vec<(i32, i64)> = (self.shards.values())
             .map(|shard| (shard.shard, shard.outbox.watermark()))
             .collect();
@@ -159,7 +161,7 @@ impl<G: Group, W: Worker> Lane<G, W> {
             transaction.commit().await.map(|()| pruned)
         };
         match pruned.await {
-            Ok(pruned) if pruned >= PRUNED_MAX.unsigned_abs() => self.next_prune = Instant::now(),
+            Ok(pruned) if pruned >= PRUNED_MAX.unsigned_abs() => self.next_prune = self.instant(),
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "journal not pruned"),
         }
@@ -233,11 +235,10 @@ async fn look(
     readable: &[i32],
     behind: &[(i32, i64)],
     halted: &[i32],
-    reader: u32,
+    (reader, now): (u32, Timestamp),
 ) -> Result<Looked, StoreError> {
     let mut transaction = store.begin(Mode::Snapshot).await?;
     let most = |shards: &[i32]| Cells::longs(shards.iter().map(|_| FOUND_MAX));
-    let now = now();
     let nows = Cells::longs(numbers.iter().map(|_| now));
     let timers = vec![longs(numbers), nows, most(numbers)];
     let timers = rows(transaction.as_mut(), &statements::DUE_TIMERS, timers).await?;

@@ -37,7 +37,7 @@ pub trait Row: Clone + PartialEq + Send + Sync + 'static {
 }
 
 /// Takes all rows out of the columns of a query.
-fn take_all<R: Row>(columns: &mut [Cells]) -> Result<Vec<R>, StoreError> {
+pub(crate) fn take_all<R: Row>(columns: &mut [Cells]) -> Result<Vec<R>, StoreError> {
     let rows = columns.first().map_or(0, Cells::len);
     (0..rows)
         .map(|row| R::take(columns, row))

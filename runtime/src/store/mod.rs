@@ -17,7 +17,7 @@ pub use cells::{Cell, Cells, Kind};
 pub use migrate::{Migration, MigrationError};
 pub use open::open;
 pub use postgres::{Limits, PostgresStore};
-pub use sqlite::SqliteStore;
+pub use sqlite::{MemoryStore, SqliteStore};
 pub use table::{Column, Table};
 
 /// A boxed future; the trait is used as an object so that one binary serves both databases.

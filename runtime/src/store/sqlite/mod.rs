@@ -9,6 +9,7 @@
 mod bulk;
 mod connection;
 mod errors;
+mod in_memory;
 mod pool;
 mod transaction;
 
@@ -18,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+pub use in_memory::MemoryStore;
 use tokio::sync::Semaphore;
 
 use super::{Migration, Mode, StoreError, migrate};
