@@ -114,7 +114,6 @@ fn one(said: &str) -> Result<Failpoint, String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 mod tests {
     use super::*;
 
