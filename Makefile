@@ -10,7 +10,7 @@ ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check endurance kills scale fuzz mutants bench lint deny services
+.PHONY: help demo test check endurance kills scale simulate fuzz mutants bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -40,6 +40,10 @@ scale: services ## audits 1000000 purchases in less than 1 GiB of memory; COUNTE
 	cargo build --workspace --locked --bin counterflow
 	COUNTERFLOW_AUDIT_PURCHASES=$${COUNTERFLOW_AUDIT_PURCHASES:-1000000} cargo test --workspace --locked --test pipeline -- \
 	  --nocapture --exact real::scale::what_an_audit_holds_does_not_grow_with_the_purchases
+
+simulate: ## the whole choreography in memory, seed after seed, until it is stopped; tests/README.md
+	COUNTERFLOW_SEEDS=forever cargo test --workspace --locked --test simulation -- \
+	  --nocapture --exact whatever_the_order_each_purchase_comes_to_one_end
 
 fuzz: ## searches for inputs that break a promise: ARGS="--seconds 600 http_body", ARGS=--list
 	@tools/fuzz $(ARGS)

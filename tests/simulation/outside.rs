@@ -1,14 +1,16 @@
 //! The provider and the carrier, as far as the groups can see them: what was asked under a name is done
-//! once, answers get lost, and some cards and shipments are refused.
+//! once, and some cards and shipments are refused. A call stands at a gate until it is made; whether its
+//! reply is heard is the scheduler's to say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use rand::{Rng as _, rngs::StdRng};
-use runtime::{Answer, Task};
+use runtime::{Answer, Attempt, Task, Worker};
 use serde_json::{Value, json};
 
-/// The share of calls whose answer is lost.
-const LOST: f64 = 0.15;
+use crate::gates::{Gates, ProcessId};
 
 /// What the outside has done, and what it said.
 #[derive(Default)]
@@ -21,82 +23,100 @@ pub(crate) struct Outside {
     pub(crate) handed_over: BTreeSet<String>,
 }
 
+/// What was asked for and may not be: the promise that it breaks.
+pub(crate) type Broken = String;
+
 impl Outside {
-    /// Performs a task; none when the answer is lost, which says nothing of the effect.
-    pub(crate) fn perform(&mut self, random: &mut StdRng, task: &Task) -> Option<Answer> {
-        let is_lost = random.random_bool(LOST);
-        // Neither done nor said.
-        if is_lost && random.random_bool(0.5) {
-            return None;
+    /// Does what a task asks for, once, and says what became of it.
+    pub(crate) fn perform(&mut self, task: &Task) -> Result<Answer, Broken> {
+        if let Some(said) = self.said.get(&task.task_id) {
+            return Ok(Answer(said.clone()));
         }
-        if !self.said.contains_key(&task.task_id) {
-            let said = self.act(task);
-            self.said.insert(task.task_id.clone(), said);
-        }
-        (!is_lost).then(|| Answer(self.said[&task.task_id].clone()))
+        let said = self.act(task)?;
+        self.said.insert(task.task_id.clone(), said.clone());
+        Ok(Answer(said))
     }
 
-    fn act(&mut self, task: &Task) -> Value {
+    fn act(&mut self, task: &Task) -> Result<Value, Broken> {
         let (id, ask) = (task.key.clone(), &task.payload);
         if task.kind == "hand_over" {
             return self.hand_over(&id, ask);
         }
-        let amount = ask["amount_minor"].as_i64().unwrap();
+        let amount = ask["amount_minor"].as_i64().unwrap_or_default();
+        let name = &task.task_id;
+        let holds = |holds: bool, what: &str| match holds {
+            true => Ok(()),
+            false => Err(format!("I2: {name} of {amount}: {what}")),
+        };
         match task.kind.as_str() {
             "authorise" => {
                 let method = ask["payment_method"].as_str().unwrap_or_default();
-                if method.contains("Decline") || method.contains("decline") {
-                    return json!({"outcome": "declined", "reason": "generic_decline", "attempts": 1});
+                if method.to_lowercase().contains("decline") {
+                    return Ok(json!({
+                        "outcome": "declined", "reason": "generic_decline", "attempts": 1,
+                    }));
                 }
-                assert_eq!(
-                    self.held.insert(id.clone(), amount),
-                    None,
-                    "{id} held twice"
-                );
+                let before = self.held.insert(id.clone(), amount);
+                let is_new = before.is_none() && !self.captured.contains_key(&id);
+                holds(is_new, "the money is held twice")?;
             }
-            "void" => assert_eq!(self.held.remove(&id), Some(amount), "{id} let go of"),
+            "void" => holds(self.held.remove(&id) == Some(amount), "it is not held")?,
             "capture" => {
-                assert_eq!(self.held.remove(&id), Some(amount), "{id} held");
-                assert_eq!(
-                    self.captured.insert(id.clone(), amount),
-                    None,
-                    "{id} charged twice"
-                );
+                holds(self.held.remove(&id) == Some(amount), "it is not held")?;
+                let before = self.captured.insert(id.clone(), amount);
+                holds(before.is_none(), "it is charged twice")?;
             }
             "refund" => {
-                assert_eq!(self.captured.get(&id), Some(&amount), "{id} charged");
-                assert_eq!(
-                    self.refunded.insert(id.clone(), amount),
-                    None,
-                    "{id} given back twice"
-                );
+                holds(self.captured.get(&id) == Some(&amount), "it is not charged")?;
+                let before = self.refunded.insert(id.clone(), amount);
+                holds(before.is_none(), "it is given back twice")?;
             }
-            other => panic!("nobody asked for {other} in these stories"),
+            _ => return Err(format!("I2: nobody asked for {name} in these stories")),
         }
-        json!({
+        Ok(json!({
             "outcome": "done",
             "intent": format!("pi_{id}"),
             "refund": (task.kind == "refund").then(|| format!("re_{id}")),
             "amount_minor": amount,
             "currency": ask["currency"],
             "purchase_id": id,
-        })
+        }))
     }
 
-    fn hand_over(&mut self, id: &str, ask: &Value) -> Value {
+    fn hand_over(&mut self, id: &str, ask: &Value) -> Result<Value, Broken> {
         // A function of the purchase, so that a run can be repeated.
         if id.as_bytes().last().is_some_and(|last| *last == b'7') {
-            return json!({"outcome": "refused"});
+            return Ok(json!({"outcome": "refused"}));
         }
-        assert!(
-            self.handed_over.insert(id.to_owned()),
-            "{id} handed over twice"
-        );
-        json!({
+        if !self.handed_over.insert(id.to_owned()) {
+            return Err(format!("I5: {id} is handed over twice"));
+        }
+        Ok(json!({
             "outcome": "handed_over",
             "shipment_id": ask["shipment_id"],
             "carrier": "carrier",
             "tracking": format!("track-{id}"),
-        })
+        }))
+    }
+}
+
+/// A process's way to the outside.
+pub(crate) struct Caller {
+    pub(crate) process: ProcessId,
+    pub(crate) gates: Arc<Gates>,
+}
+
+impl Worker for Caller {
+    const DEPENDENCY: &'static str = "outside";
+
+    async fn perform(&self, task: &Task) -> Attempt {
+        match self.gates.call(self.process, task).await {
+            Some(answer) => Attempt::Answered(answer),
+            None => Attempt::Retry {
+                reason: "no reply".to_owned(),
+                after: None,
+                dependency_failed: true,
+            },
+        }
     }
 }

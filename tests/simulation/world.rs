@@ -1,132 +1,163 @@
-//! The world that a seed makes: shops, five groups, the outside, a clock that stands still until something
-//! moves it.
+//! The world that a plan makes: five groups of real members, the topics between them, what is outside,
+//! and a clock that stands still until the scheduler moves it.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher as _},
+    sync::Arc,
+};
 
-use codec::Codec;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use runtime::Outgoing;
+use runtime::{Headers, simulated::Topics};
 use schemas::{
     Encoder,
     domain::{Event, Fact, StockReceived},
 };
-use simulator::{Plan, action::Deed, catalogue, shop::Shop};
+use simulator::{action::Deed, catalogue};
 
 use crate::{
-    log::Log,
-    member::{Member, Running},
+    gates::Gates,
+    groups::{self, Around, Stores},
+    history::History,
+    members::{self, Life, Members},
     outside::Outside,
+    plan::{Plan, START},
+    watch::Watch,
 };
 
-const START: i64 = 1_700_000_000_000_000;
-const MINUTE: i64 = 60_000_000;
 /// More than is ever sold.
-pub(crate) const FILLED: i64 = 100_000;
-const ACTIONS: u64 = 100;
-/// A run that takes longer goes round in circles.
-const STEPS_MAX: usize = 400_000;
+pub(crate) const FILLED: i64 = 1_000;
 
 pub(crate) struct World {
-    pub(crate) seed: u64,
     pub(crate) plan: Plan,
-    pub(crate) log: Log,
+    pub(crate) around: Around,
+    pub(crate) stores: Stores,
+    pub(crate) members: [Members; 5],
     pub(crate) outside: Outside,
-    pub(crate) payment: Running<payment::PaymentGroup>,
-    pub(crate) inventory: Running<inventory::InventoryGroup>,
-    pub(crate) dispatch: Running<dispatch::DispatchGroup>,
-    pub(crate) timeline: Running<timeline::Timeline>,
-    pub(crate) analytics: Running<analytics::Analytics>,
-    now: i64,
-    random: StdRng,
+    pub(crate) now: i64,
+    pub(crate) step: u64,
+    pub(crate) random: StdRng,
+    pub(crate) history: History,
+    /// The next of the shops' deeds, and of the plan's faults.
+    pub(crate) next_deed: usize,
+    pub(crate) next_fault: usize,
+    pub(crate) pending: Pending,
+    /// Whether an event was refused: those behind it may come before it.
+    pub(crate) refused: bool,
+    pub(crate) redriven: [bool; 5],
+    /// Whether something came of the last step.
+    pub(crate) progressed: bool,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
     encoder: Encoder,
-    /// Until when each group is away.
-    away_until: [usize; 5],
-    /// What was published last: a crash publishes it again.
-    last: Vec<Outgoing>,
+    fingerprint: DefaultHasher,
+}
+
+/// What is under way and ends by itself.
+#[derive(Default)]
+pub(crate) struct Pending {
+    /// Group and place of those that stand still, and when they go on; then when they learn of it.
+    pub(crate) still: Vec<(usize, usize, u64)>,
+    pub(crate) unaware: Vec<(usize, usize, u64)>,
+    /// When a group starts a process in place of one that ended.
+    pub(crate) restarts: Vec<(usize, u64)>,
+    /// Until which step a database is away, by group; the cluster; the outside.
+    pub(crate) store_away: [u64; 5],
+    pub(crate) cluster_away: u64,
+    pub(crate) outside_away: u64,
+    /// What the next commit of a group meets.
+    pub(crate) commit: [Option<crate::gates::Pass>; 5],
+    /// Whether the next event of a group is refused.
+    pub(crate) refusal: [bool; 5],
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
-        let codec = Arc::new(Codec::without_registry());
-        let mut plan = Plan::new(seed, START);
-        plan.count = Some(ACTIONS);
-        plan.shares.duplicates = 0.1;
-        plan.shares.conflicts = 0.02;
-        plan.shares.declined = 0.08;
-        plan.shares.out_of_stock = 0.08;
-        plan.shares.cancelled = 0.15;
-        plan.shares.cancelled_early = 0.03;
-        plan.shares.poison = 0.03;
-        Self {
-            seed,
+    pub(crate) fn new(plan: Plan, stores: Stores, history: History) -> Self {
+        let shape = plan.shape.clone();
+        let topics = Arc::new(Topics::new(groups::all_topics(), shape.shards));
+        let reader = |group: usize| match shape.behind {
+            Some((behind, version)) if behind == group => version,
+            _ => schemas::versions::NEWEST,
+        };
+        let members = std::array::from_fn(|group| Members::new(reader(group)));
+        let around = Around {
+            shape,
+            topics,
+            gates: Arc::new(Gates::default()),
+            watch: Arc::new(Watch::default()),
+        };
+        let mut world = Self {
+            random: StdRng::seed_from_u64(plan.seed),
             plan,
-            log: Log::default(),
+            around,
+            stores,
+            members,
             outside: Outside::default(),
-            payment: Running::new(payment::PaymentGroup::new(
-                Arc::clone(&codec),
-                "pm_card_visa",
-            )),
-            inventory: Running::new(inventory::InventoryGroup::new(
-                Arc::clone(&codec),
-                inventory::Deadlines::default(),
-            )),
-            dispatch: Running::new(dispatch::DispatchGroup::new(
-                Arc::clone(&codec),
-                dispatch::Deadlines::default(),
-            )),
-            timeline: Running::new(timeline::Timeline::new(Arc::clone(&codec))),
-            analytics: Running::new(analytics::Analytics::new(
-                codec,
-                analytics::Windows::default(),
-            )),
             now: START,
-            random: StdRng::seed_from_u64(seed),
+            step: 0,
+            history,
+            next_deed: 0,
+            next_fault: 0,
+            pending: Pending::default(),
+            refused: false,
+            redriven: [false; 5],
+            progressed: false,
+            counts: BTreeMap::new(),
             encoder: Encoder::new(),
-            away_until: [0; 5],
-            last: Vec::new(),
+            fingerprint: DefaultHasher::new(),
+        };
+        world.fill_shelves();
+        world
+    }
+
+    /// A number that two runs share only if they took the same steps.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint.finish()
+    }
+
+    pub(crate) fn took(&mut self, step: impl Hash) {
+        step.hash(&mut self.fingerprint);
+    }
+
+    pub(crate) fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// Starts a process of a group.
+    pub(crate) fn start(&mut self, group: usize) {
+        let of_group = &mut self.members[group];
+        let number = of_group.started;
+        of_group.started += 1;
+        let clock = members::clock(self.now, of_group.skew);
+        let id = (group, number);
+        let with = (of_group.reader, &clock);
+        let process = groups::start(&self.around, id, &self.stores[group], with);
+        process.set_cluster_away(self.step < self.pending.cluster_away);
+        of_group.join(number, process);
+        let name = groups::NAMES[group];
+        self.history.note(|| format!("{name} {number} starts"));
+    }
+
+    /// Time passes for everyone but those that stand still.
+    pub(crate) fn pass(&mut self, micros: i64) {
+        self.now += micros;
+        for members in &self.members {
+            for slot in members.slots.iter().filter(|slot| slot.life != Life::Still) {
+                slot.process.clock().move_to(self.now);
+            }
         }
     }
 
-    /// The groups in an order that stays.
-    pub(crate) fn members(&mut self) -> [&mut dyn Member; 5] {
-        [
-            &mut self.payment,
-            &mut self.inventory,
-            &mut self.dispatch,
-            &mut self.timeline,
-            &mut self.analytics,
-        ]
-    }
-
-    /// Everything that happens, until nothing is left to happen.
-    pub(crate) fn run(&mut self) {
-        self.fill_shelves();
-        let plan = self.plan.clone();
-        let mut shop = Shop::new(&plan);
-        let mut is_open = true;
-        for step in 0..STEPS_MAX {
-            if is_open && self.random.random_bool(0.05) {
-                match shop.next() {
-                    Some(action) => self.sell(action.deed),
-                    None => is_open = false,
-                }
-            }
-            if self.random.random_bool(0.002) && is_open {
-                self.take_a_group_away(step);
-            }
-            if self.random.random_bool(0.01) {
-                self.publish_again();
-            }
-            let something_happened = self.step(step);
-            if !something_happened && !is_open && !self.move_on(step) {
-                return;
-            }
-        }
-        panic!("seed {}: not over after {STEPS_MAX} steps", self.seed);
+    /// When the first process wakes.
+    pub(crate) fn next_wake(&self) -> Option<i64> {
+        let alive = self.members.iter().flat_map(Members::alive);
+        alive
+            .filter_map(|(_, slot)| slot.process.clock().next_wake())
+            .min()
     }
 
     fn fill_shelves(&mut self) {
-        for sku in catalogue::stocked_skus() {
+        let wanted = self.plan.wanted_skus();
+        for sku in catalogue::stocked_skus().filter(|sku| wanted.contains(sku)) {
             let received = StockReceived {
                 event_id: schemas::ids::purchase_id("stock keeper", &sku),
                 sku,
@@ -137,108 +168,57 @@ impl World {
             let event = Event::Fact(Fact::StockReceived(received));
             // Stock keepers tell everything twice.
             for _ in 0..2 {
-                let encoded = self.encoder.encode_event(&event).unwrap();
-                self.log.publish_encoded(encoded, self.now);
+                self.publish(self.encoder.encode_event(&event).unwrap());
             }
         }
-        let (log, random) = (&self.log, &mut self.random);
-        while self.inventory.read(random, log, self.now).is_some() {}
     }
 
-    fn sell(&mut self, deed: Deed) {
+    /// The shops do the next of their deeds.
+    pub(crate) fn sell(&mut self) {
+        let deed = self.plan.deeds[self.next_deed].clone();
+        self.next_deed += 1;
         let encoded = match deed {
-            Deed::Buy { purchase, .. } => {
+            Deed::Buy { purchase, kind } => {
                 let version = u32::from(purchase.written_version);
+                let id = purchase.purchase_id.clone();
+                self.history
+                    .note(|| format!("a shop sells {id}: {}, version {version}", kind.as_str()));
                 self.encoder.encode_purchase(&purchase, version).unwrap()
             }
             Deed::Cancel { request, .. } => {
+                let id = request.purchase_id.clone();
+                self.history.note(|| format!("a customer cancels {id}"));
                 let event = Event::CancellationRequested(request);
                 self.encoder.encode_event(&event).unwrap()
             }
             Deed::Poison(poison) => {
+                let kind = poison.kind;
+                self.history
+                    .note(|| format!("somebody publishes poison: {kind}"));
                 let record = poison.record;
-                let headers = runtime::Headers(record.headers);
-                let (topic, now) = (&record.topic, self.now);
-                return self
-                    .log
-                    .append(topic, record.key, record.payload, headers, now);
+                let headers = Headers(record.headers);
+                let (topics, now) = (&self.around.topics, self.now);
+                topics.append(&record.topic, record.key, record.payload, headers, now);
+                return;
             }
         };
-        self.log.publish_encoded(encoded, self.now);
+        self.publish(encoded);
     }
 
-    /// A group is away for longer than every answer is waited for; the others go on.
-    fn take_a_group_away(&mut self, step: usize) {
-        let which = self.random.random_range(0..self.away_until.len());
-        self.away_until[which] = step + 400;
-        self.now += 20 * MINUTE;
+    fn publish(&self, encoded: schemas::encode::Encoded) {
+        let headers = encoded.headers.into_iter();
+        let headers = Headers(headers.map(|(name, value)| (name, Some(value))).collect());
+        let (key, payload) = (Some(encoded.key), Some(encoded.payload));
+        let topics = &self.around.topics;
+        topics.append(encoded.topic, key, payload, headers, self.now);
     }
 
-    /// As after a crash between publishing and writing down that it was published.
-    fn publish_again(&mut self) {
-        for outgoing in std::mem::take(&mut self.last) {
-            self.log.publish(&outgoing, self.now);
-        }
+    /// So many at most; the same draw for the same run.
+    pub(crate) fn draw(&mut self, below: usize) -> usize {
+        self.random.random_range(0..below.max(1))
     }
 
-    /// One group does one thing, if any of those that are there can.
-    fn step(&mut self, step: usize) -> bool {
-        self.now += 1_000;
-        let (first, what) = (
-            self.random.random_range(0..5),
-            self.random.random_range(0..4),
-        );
-        for turn in 0..5 * 4 {
-            let which = (first + turn) % 5;
-            if self.away_until[which] > step {
-                continue;
-            }
-            if let Some(outgoing) = self.act(which, (what + turn / 5) % 4) {
-                for outgoing in &outgoing {
-                    self.log.publish(outgoing, self.now);
-                }
-                if !outgoing.is_empty() {
-                    self.last = outgoing;
-                }
-                return true;
-            }
-        }
-        false
-    }
-
-    fn act(&mut self, which: usize, what: usize) -> Option<Vec<Outgoing>> {
-        let now = self.now;
-        let members: [&mut dyn Member; 5] = [
-            &mut self.payment,
-            &mut self.inventory,
-            &mut self.dispatch,
-            &mut self.timeline,
-            &mut self.analytics,
-        ];
-        let member = members.into_iter().nth(which).unwrap();
-        let (random, log) = (&mut self.random, &self.log);
-        match what {
-            0 | 1 => member.read(random, log, now),
-            2 => member.perform(random, &mut self.outside, now),
-            _ => member.fire(log, now),
-        }
-    }
-
-    /// Nothing can happen now: groups come back, then the clock moves to the next deadline.
-    fn move_on(&mut self, step: usize) -> bool {
-        if self.away_until.iter().any(|until| *until > step) {
-            self.away_until = [0; 5];
-            return true;
-        }
-        let next = self
-            .members()
-            .iter()
-            .filter_map(|member| member.next_timer())
-            .min();
-        let Some(next) = next else {
-            return false;
-        };
-        self.now = self.now.max(next);
-        true
+    pub(crate) fn happens(&mut self, share: f64) -> bool {
+        self.random.random_bool(share)
     }
 }

@@ -181,11 +181,14 @@ fn resident_bytes_max(process: u32) -> u64 {
     kilobytes.parse::<u64>().unwrap() << 10
 }
 
+/// What the record of a dead letter says in its headers, and of its payload.
+type Told = (String, String, String);
+
 /// The topic of a group's dead letters tells of each of them, once, and brings its payload if it can.
 fn assert_told(pipeline: &Pipeline, group: &str, letters: &[&Laid]) {
     let topic = format!("shop.{group}.dead-letters.v1");
     let ends = records::ends(&pipeline.bootstrap, &[&topic], READ_WITHIN).unwrap();
-    let mut told: BTreeMap<(String, Place), Vec<(String, String, String)>> = BTreeMap::new();
+    let mut told: BTreeMap<(String, Place), Vec<Told>> = BTreeMap::new();
     for partition in 0..i32::try_from(ends[0].next_offsets.len()).unwrap() {
         for record in records::read(&pipeline.bootstrap, &topic, partition, READ_WITHIN).unwrap() {
             let number = |name: &str| header(&record, name);
