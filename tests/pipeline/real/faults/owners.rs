@@ -1,17 +1,8 @@
-//! B2 to B6: who owns what while members are held up, come and go, or are not heard.
+//! B2 to B5: who owns what while members are held up, come and go, or are not heard.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use harness::{eventually, kafka::Kafka, records};
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions},
-    client::DefaultClientContext,
-    error::RDKafkaErrorCode,
-};
 use sandbox::{Faults, Shares, Span};
 use schemas::topics;
 
@@ -169,69 +160,6 @@ fn b5_work_under_way_when_a_shard_is_taken_is_done_or_given_up_before_the_next_o
             eventually(TAKEN_OVER_WITHIN, "each has its half", || shards() == 6);
         }
     });
-}
-
-#[test]
-fn b6_offsets_that_kafka_has_lost_or_refused_repeat_nothing() {
-    let (mut machine, load) = opened(&Faults::default(), &[]);
-    machine.sells_while(&load, |machine| {
-        let read = quiet::purchases_read(&machine.pipeline).unwrap();
-        let goes_on = |pipeline: &Pipeline| quiet::purchases_read(pipeline).unwrap() > read + 50;
-        eventually(SOON, "purchases are read", || goes_on(&machine.pipeline));
-        let effects = effects(&machine.pipeline);
-        for which in 0..machine.pipeline.members.len() {
-            machine.pipeline.kill(which);
-        }
-        let forgotten = forget_offsets(&machine.pipeline.bootstrap);
-        assert_eq!(
-            forgotten,
-            GROUPS.len(),
-            "kafka knows no offset of any group"
-        );
-        for which in 0..machine.pipeline.members.len() {
-            machine.pipeline.start_again(which);
-        }
-        Load::until_open(&mut machine.pipeline);
-        let now = self::effects(&machine.pipeline);
-        assert!(now >= effects, "{now} after {effects}");
-    });
-}
-
-/// Deletes the groups, with every offset that Kafka keeps of them, once nobody is a member any more: how many
-/// are gone.
-fn forget_offsets(bootstrap: &str) -> usize {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .create()
-        .unwrap();
-    let groups = GROUPS.map(|(group, _)| group);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let mut gone = BTreeSet::new();
-    let all_are_gone = || {
-        let deleting = admin.delete_groups(&groups, &AdminOptions::new());
-        for deleted in runtime.block_on(deleting).unwrap() {
-            // One that was deleted before is not known any more.
-            gone.extend(match deleted {
-                Ok(group) | Err((group, RDKafkaErrorCode::GroupIdNotFound)) => Some(group),
-                Err(_) => None,
-            });
-        }
-        gone.len() == groups.len()
-    };
-    eventually(
-        TAKEN_OVER_WITHIN,
-        "nobody is a member any more",
-        all_are_gone,
-    );
-    gone.len()
-}
-
-fn effects(pipeline: &Pipeline) -> i64 {
-    let query = "SELECT count(*) FROM payments";
-    pipeline.database.number("payment", query).unwrap()
 }
 
 /// How far each group is with the purchases, by partition.
