@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program for a person")]
 
 mod list;
+mod mutant;
 mod programs;
 mod sites;
 #[cfg(test)]
@@ -19,7 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use list::{MUTANTS, Mutant, Program, Test};
+use list::MUTANTS;
+use mutant::{Mutant, Test};
 use programs::{Outcome, Programs};
 
 fn main() -> ExitCode {
@@ -99,18 +101,11 @@ fn catches(programs: &Programs, test: Test, mutant: &Mutant) -> Result<bool, Str
     };
     let why: String = why.chars().take(100).collect();
     let took = seconds(started.elapsed());
-    println!("    {verdict} {} in {took}: {why}", table_name(test));
+    let (kind, name) = (test.kind(), test.shown());
+    println!("    {verdict} {name} ({kind}) in {took}: {why}");
     Ok(is_caught)
 }
 
 fn seconds(elapsed: Duration) -> String {
     format!("{:.1} s", elapsed.as_secs_f64())
-}
-
-/// A test as the table names it.
-fn table_name(test: Test) -> String {
-    match test.program {
-        Program::Unit(package) => format!("{package}::{}", test.name),
-        Program::Integration(package, program) => format!("{package}/{program}::{}", test.name),
-    }
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::list::{Program, Test};
+use crate::mutant::{Program, Test};
 
 /// What takes longer hangs, and has caught nothing.
 const TEST_MAX: Duration = Duration::from_secs(240);
@@ -34,14 +34,17 @@ impl Programs {
     /// Builds the programs of these tests, all at once and apart from every other build.
     pub(crate) fn build(root: &Path, tests: &[Test]) -> Result<Self, String> {
         let target = root.join("target/mutants");
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        let flags = env::var("RUSTFLAGS").unwrap_or_default();
+        // Some of them start it as processes.
+        let mut cargo = building(root, &target);
+        cargo.args(["build", "--workspace", "--locked", "--bin", "counterflow"]);
+        let built = cargo.status().map_err(|error| format!("cargo: {error}"))?;
+        if !built.success() {
+            return Err("the program does not build".to_owned());
+        }
+        let mut cargo = building(root, &target);
         cargo
             .args(["test", "--workspace", "--locked", "--no-run", "--lib"])
             .arg("--message-format=json-render-diagnostics")
-            .current_dir(root)
-            .env("RUSTFLAGS", format!("{flags} --cfg counterflow_mutants"))
-            .env("CARGO_TARGET_DIR", &target)
             .stdout(Stdio::piped());
         let wanted: BTreeSet<Program> = tests.iter().map(|test| test.program).collect();
         for program in &wanted {
@@ -111,6 +114,17 @@ impl Programs {
         let said = fs::read(&path).map_err(|error| error.to_string())?;
         Ok(verdict(&String::from_utf8_lossy(&said), ended.success()))
     }
+}
+
+/// Cargo, with the mutants compiled in and a folder of its own for what it builds.
+fn building(root: &Path, target: &Path) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let flags = env::var("RUSTFLAGS").unwrap_or_default();
+    cargo
+        .current_dir(root)
+        .env("RUSTFLAGS", format!("{flags} --cfg counterflow_mutants"))
+        .env("CARGO_TARGET_DIR", target);
+    cargo
 }
 
 /// Package and test program; no program for the tests beside the code.

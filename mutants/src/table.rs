@@ -4,7 +4,7 @@
 
 use std::{env, fmt::Write as _, fs};
 
-use crate::{list::MUTANTS, root, table_name};
+use crate::{list::MUTANTS, root};
 
 const BEGIN: &str = "<!-- mutants: written from mutants/src/list.rs -->\n";
 const END: &str = "<!-- end of mutants -->\n";
@@ -14,7 +14,7 @@ fn rows() -> String {
     for mutant in MUTANTS {
         let tests = mutant.caught_by.iter();
         let tests: Vec<String> = tests
-            .map(|test| format!("`{}`", table_name(*test)))
+            .map(|test| format!("{}: `{}`", test.kind(), test.shown()))
             .collect();
         let (name, breaks, tests) = (mutant.name, mutant.breaks, tests.join(", "));
         writeln!(text, "| `{name}` | {breaks} | {tests} |").unwrap();

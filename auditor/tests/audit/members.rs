@@ -14,6 +14,13 @@ use crate::world::{World, store};
 
 const API_KEY: &str = "sk_test_audit";
 
+/// The times that the groups keep.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    pub(crate) inventory: inventory::Deadlines,
+    pub(crate) dispatch: dispatch::Deadlines,
+}
+
 /// Whoever runs, until it is stopped.
 pub(crate) struct Running {
     stop: CancellationToken,
@@ -49,15 +56,27 @@ impl World {
         provider: impl FnOnce(&str) -> P,
         carrier: impl FnOnce(&str) -> C,
     ) -> Running {
+        let deadlines = Deadlines::default();
+        self.start_by(deadlines, codec, faults, provider, carrier)
+            .await
+    }
+
+    /// The same by deadlines of its own.
+    pub(crate) async fn start_by<P: Worker, C: Worker>(
+        &self,
+        deadlines: Deadlines,
+        codec: Codec,
+        faults: Faults,
+        provider: impl FnOnce(&str) -> P,
+        carrier: impl FnOnce(&str) -> C,
+    ) -> Running {
         let stop = CancellationToken::new();
         let journal = self.folder.path().join("provider");
         let (address, sandbox) = sandbox(journal, faults, &stop).await;
         let codec = Arc::new(codec);
         let payment = payment::PaymentGroup::new(Arc::clone(&codec), "pm_card_visa");
-        let inventory =
-            inventory::InventoryGroup::new(Arc::clone(&codec), inventory::Deadlines::default());
-        let dispatch =
-            dispatch::DispatchGroup::new(Arc::clone(&codec), dispatch::Deadlines::default());
+        let inventory = inventory::InventoryGroup::new(Arc::clone(&codec), deadlines.inventory);
+        let dispatch = dispatch::DispatchGroup::new(Arc::clone(&codec), deadlines.dispatch);
         let analytics = analytics::Analytics::new(Arc::clone(&codec), Windows::default());
         let timeline = timeline::Timeline::new(codec);
         let ended = vec![
