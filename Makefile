@@ -10,7 +10,7 @@ ARGS ?=
 
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo test check endurance kills scale simulate fuzz mutants bench lint deny services
+.PHONY: help demo test check soak kills scale simulate fuzz mutants bench lint deny services
 
 help: ## shows this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -26,10 +26,8 @@ test: ## everything: lints, documentation, and the whole suite on real services
 check: ## the tests that need no service: about two minutes once built
 	tools/test --no-services
 
-endurance: services ## 100000 purchases through the whole pipeline while everything is killed; COUNTERFLOW_PURCHASES=N for more
-	cargo build --workspace --locked --bin counterflow
-	COUNTERFLOW_PURCHASES=$${COUNTERFLOW_PURCHASES:-100000} cargo test --workspace --locked --test pipeline -- \
-	  --nocapture --exact real::pipeline::nothing_is_lost_doubled_or_invented_whatever_is_killed
+soak: services ## sells while everything is killed, stopped and cut off: ARGS="--minutes 30 --seed 7"
+	@tools/soak $(ARGS)
 
 kills: services ## kills a member at every step that it has, a hundred times each; COUNTERFLOW_KILLS_PER_CELL=N for more
 	cargo build --workspace --locked --bin counterflow

@@ -7,5 +7,6 @@ mod client_facts;
 mod groups;
 mod in_process;
 mod real;
+mod soak;
 mod stores;
 mod whole;

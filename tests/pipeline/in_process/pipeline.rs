@@ -71,7 +71,7 @@ fn nothing_is_lost_doubled_or_invented_while_members_are_killed() {
     ] {
         machine.pipeline.set(key, limit);
     }
-    endurance.run(&mut machine.pipeline, Vec::new());
+    endurance.run(&mut machine.pipeline);
 }
 
 #[test]

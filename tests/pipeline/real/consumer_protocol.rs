@@ -33,5 +33,5 @@ fn nothing_is_lost_doubled_or_invented_under_the_consumer_protocol() {
         has_static_members: false,
         deadline: Duration::from_secs(240),
     };
-    endurance.run(&mut pipeline, vec![]);
+    endurance.run(&mut pipeline);
 }

@@ -1,6 +1,6 @@
 //! The scenario that the whole of Counterflow stands or falls by: shops publish all that shops publish,
-//! members of every group are killed and started again until the last purchase is read, whatever else the
-//! caller disturbs meanwhile, and afterwards each purchase has had its effects once.
+//! members of every group are killed and started again until the last purchase is read, and afterwards each
+//! purchase has had its effects once.
 
 use std::time::Duration;
 
@@ -29,21 +29,15 @@ pub(crate) struct Endurance {
     pub(crate) deadline: Duration,
 }
 
-/// A disturbance, to be made once when such a share of the purchases is read by all groups.
-pub(crate) struct Disturbance<'a> {
-    pub(crate) at: f64,
-    pub(crate) make: Box<dyn FnOnce(&mut Pipeline) + 'a>,
-}
-
 impl Endurance {
     /// Runs it on a pipeline whose topics and tables are there.
-    pub(crate) fn run(&self, pipeline: &mut Pipeline, disturbances: Vec<Disturbance<'_>>) {
+    pub(crate) fn run(&self, pipeline: &mut Pipeline) {
         let plan = Load::plan(self.actions, self.rate);
         let load = Load::open(pipeline, &faults());
         self.start(pipeline);
         Load::until_open(pipeline);
         let report = load.run(&plan, pipeline.file("intents"), |are_shops_closed| {
-            self.disturb(pipeline, disturbances, are_shops_closed);
+            self.kill(pipeline, are_shops_closed);
         });
         self.report(&report);
         load.judge(pipeline, &plan, &report);
@@ -61,26 +55,19 @@ impl Endurance {
         pipeline.start_all(1);
     }
 
-    /// Kills and disturbs to the end: until everything that the shops sold is done with, and every group has
-    /// lost a member.
-    fn disturb(
-        &self,
-        pipeline: &mut Pipeline,
-        mut disturbances: Vec<Disturbance<'_>>,
-        are_shops_closed: &dyn Fn() -> bool,
-    ) {
-        disturbances.sort_by(|one, other| other.at.total_cmp(&one.at));
+    /// Kills to the end: until everything that the shops sold is done with, and every group has lost a
+    /// member; the storefront once.
+    fn kill(&self, pipeline: &mut Pipeline, are_shops_closed: &dyn Fn() -> bool) {
         let mut kills = Kills::new(self.kill_every);
-        let (mut read, mut left) = (0, String::new());
+        let mut left = String::new();
+        let mut is_storefront_killed = false;
         let done = within(self.deadline, "everything is done", || {
-            // A database that is away is asked again.
-            read = quiet::purchases_read(pipeline).unwrap_or(read);
-            let share = f64::from(u32::try_from(read).unwrap()) / self.actions as f64;
-            if disturbances.last().is_some_and(|due| share >= due.at) {
-                (disturbances.pop()?.make)(pipeline);
-            }
             kills.go_on(pipeline);
-            if !are_shops_closed() || !disturbances.is_empty() || !kills.has_met_every_group() {
+            if !is_storefront_killed && kills.has_met_every_group() {
+                pipeline.kill_storefront();
+                is_storefront_killed = true;
+            }
+            if !are_shops_closed() || !kills.has_met_every_group() {
                 return None;
             }
             left = quiet::left(pipeline);
@@ -88,7 +75,8 @@ impl Endurance {
         });
         if let Err(late) = done {
             let actions = self.actions;
-            panic!("{late}; read {read} of {actions}; left: {left}; {kills:?}");
+            let read = quiet::purchases_read(pipeline);
+            panic!("{late}; read {read:?} of {actions}; left: {left}; {kills:?}");
         }
         eprintln!("endurance: members killed: {kills:?}");
     }
@@ -107,7 +95,7 @@ impl Endurance {
 
 /// Of a thousand requests, how many go wrong, whatever is asked for. A time-out is longer than a task may
 /// take, so that its outcome is not known.
-fn faults() -> Faults {
+pub(crate) fn faults() -> Faults {
     let of_all = Shares {
         timeout_per_mille: 5,
         timeout_ms: 4_000,

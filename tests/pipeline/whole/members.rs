@@ -1,6 +1,7 @@
 //! The processes: members of the groups, the provider sandbox, and commands that end by themselves.
 
 mod armed;
+mod own;
 mod sandbox;
 
 use std::{process::ExitStatus, time::Duration};
@@ -55,6 +56,8 @@ pub(crate) struct Pipeline {
     storefront_port: u16,
     storefront_admin_port: u16,
     commands: u32,
+    /// Settings of one command alone: `payment`, `storefront`.
+    of_commands: Vec<(String, (String, String))>,
     // Last: its folder goes when nothing writes to it any more.
     processes: Processes,
 }
@@ -85,6 +88,7 @@ impl Pipeline {
             storefront_port,
             storefront_admin_port,
             commands: 0,
+            of_commands: Vec::new(),
             processes,
         };
         for (key, value) in SETTINGS {
@@ -136,29 +140,29 @@ impl Pipeline {
         output
     }
 
-    /// Starts the provider and the carrier.
+    /// Starts the provider and the carrier, and waits until they listen.
     pub(crate) fn start_sandbox(&mut self) {
-        let own = [own(
-            "http.listen",
-            &format!("127.0.0.1:{}", self.sandbox_port),
-        )];
-        let mut process = self
-            .processes
-            .start_with("sandbox", &["provider-sandbox"], &own)
-            .unwrap();
+        self.spawn_sandbox();
         let port = self.sandbox_port;
+        let process = self.sandbox.as_mut().expect("it was just started");
         process
             .until(SOON, || {
                 std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
             })
             .unwrap();
-        self.sandbox = Some(process);
     }
 
-    /// Kills the provider and the carrier, and starts them again on their journal.
-    pub(crate) fn kill_sandbox(&mut self) {
-        self.sandbox = None;
-        self.start_sandbox();
+    /// Starts the provider and the carrier.
+    pub(crate) fn spawn_sandbox(&mut self) {
+        let own = [own(
+            "http.listen",
+            &format!("127.0.0.1:{}", self.sandbox_port),
+        )];
+        let process = self
+            .processes
+            .start_with("sandbox", &["provider-sandbox"], &own)
+            .unwrap();
+        self.sandbox = Some(process);
     }
 
     /// Lets the provider and the carrier go wrong as often as `faults` says, from their next start on.
@@ -168,17 +172,26 @@ impl Pipeline {
         self.set("sandbox.faults", &file.display().to_string());
     }
 
-    /// Starts the storefront: where it is.
+    /// Starts the storefront and waits until it listens: where it is.
     pub(crate) fn start_storefront(&mut self) -> String {
-        let address = format!("127.0.0.1:{}", self.storefront_port);
-        let admin = format!("127.0.0.1:{}", self.storefront_admin_port);
-        let own = [own("http.listen", &address), own("admin.listen", &admin)];
-        let mut process = self
-            .processes
-            .start_with("storefront", &["storefront"], &own)
-            .unwrap();
+        let url = self.spawn_storefront();
+        let address = url.trim_start_matches("http://").to_owned();
+        let process = self.storefront.as_mut().expect("it was just started");
         process
             .until(SOON, || std::net::TcpStream::connect(&address).is_ok())
+            .unwrap();
+        url
+    }
+
+    /// Starts the storefront: where it will be.
+    pub(crate) fn spawn_storefront(&mut self) -> String {
+        let address = format!("127.0.0.1:{}", self.storefront_port);
+        let admin = format!("127.0.0.1:{}", self.storefront_admin_port);
+        let mut environment = self.of_command("storefront");
+        environment.extend([own("http.listen", &address), own("admin.listen", &admin)]);
+        let process = self
+            .processes
+            .start_with("storefront", &["storefront"], &environment)
             .unwrap();
         self.storefront = Some(process);
         format!("http://{address}")
@@ -224,7 +237,8 @@ impl Pipeline {
             .count();
         let name = format!("{group}-{number}");
         let port = free_port().unwrap();
-        let mut environment = vec![own("admin.listen", &format!("127.0.0.1:{port}"))];
+        let mut environment = self.of_command(group);
+        environment.push(own("admin.listen", &format!("127.0.0.1:{port}")));
         environment.extend(settings);
         let process = self
             .processes

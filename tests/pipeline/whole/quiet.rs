@@ -14,7 +14,8 @@ use super::{
     members::{GROUPS, Pipeline},
 };
 
-const TOPICS: [&str; 5] = [
+/// Everything that the groups read.
+pub(crate) const TOPICS: [&str; 5] = [
     topics::PURCHASES,
     topics::PAYMENTS,
     topics::RESERVATIONS,
