@@ -114,11 +114,12 @@ async fn what_an_audit_holds_does_not_grow_with_the_purchases() {
     }
 }
 
-/// One partition, so that a shard has everything: were a shard held as a whole, five times the
-/// purchases would take five times the memory. The small world is about as large as one part.
+/// One partition, so that a shard has everything: were a shard held as a whole, three times the
+/// purchases would take twice the memory and more. The small world fills several parts and all that is
+/// read ahead. What a million takes is not told by this: `make scale` measures it.
 async fn two_sizes() {
-    const SMALL: usize = 2_000;
-    const LARGE: usize = 5 * SMALL;
+    const SMALL: usize = 10_000;
+    const LARGE: usize = 3 * SMALL;
     let scale = Scale::start(1);
     let mut world = scale.world().await;
     let records = world.grow(SMALL).await;
@@ -128,7 +129,7 @@ async fn two_sizes() {
     let large = scale.audit(LARGE);
     say(LARGE, records, &large);
     assert!(
-        large.peak_bytes < small.peak_bytes * 3 / 2,
+        large.peak_bytes < small.peak_bytes * 8 / 5,
         "{small:?}, {large:?}"
     );
 }
