@@ -30,6 +30,12 @@ impl Files {
         })
     }
 
+    /// From here on nothing can be written.
+    #[cfg(test)]
+    pub(crate) fn lose_folder(&self) {
+        fs::remove_dir_all(self.folder.path()).expect("it is there");
+    }
+
     fn path(&self, file: usize) -> PathBuf {
         self.folder.path().join(file.to_string())
     }

@@ -43,6 +43,8 @@ pub(crate) struct Records {
     files: Files,
     pub(crate) parts: Parts,
     read: BTreeMap<(&'static str, i32), Extent>,
+    /// Whether something could not be written or read back: the files do not hold what was read then.
+    is_damaged: bool,
 }
 
 impl Records {
@@ -52,18 +54,20 @@ impl Records {
             files: Files::new(usize::try_from(count).map_err(io::Error::other)?)?,
             parts,
             read: BTreeMap::new(),
+            is_damaged: false,
         })
     }
 
     /// Whether reading can go on where it ended: the topics are the same, have not lost what was
-    /// not read yet, and have not outgrown the parts.
+    /// not read yet, and have not outgrown the parts; and everything that was read is in the files.
     pub(crate) fn go_on(&self, layout: &Layout) -> bool {
         let wanted = Parts::of(layout);
         let fits = |(at, read): (&(&'static str, i32), &Extent)| {
             let bounds = layout.bounds.get(at);
             bounds.is_some_and(|now| now.first <= read.next && read.next <= now.noted_end)
         };
-        wanted.shards == self.parts.shards
+        !self.is_damaged
+            && wanted.shards == self.parts.shards
             && wanted.parts <= self.parts.parts.saturating_mul(GROWTH_MAX)
             && self.read.iter().all(fits)
     }
@@ -127,7 +131,9 @@ impl Records {
         mut each: impl FnMut(&'static str, Record),
     ) -> io::Result<()> {
         let file = self.file(shard, part)?;
-        let Some(mut reader) = self.files.open(file)? else {
+        let opened = self.files.open(file);
+        self.is_damaged |= opened.is_err();
+        let Some(mut reader) = opened? else {
             return Ok(());
         };
         let names = topics::ALL.map(Arc::<str>::from);
@@ -166,7 +172,10 @@ impl Records {
             end.extend(length.map_err(io::Error::other)?.to_be_bytes());
             end.extend(bytes.unwrap_or_default());
         }
-        self.files.keep(file)
+        let kept = self.files.keep(file);
+        // A part of it may be on the disk, and what comes behind it is passed over.
+        self.is_damaged |= kept.is_err();
+        kept
     }
 }
 
@@ -271,6 +280,21 @@ mod tests {
         let mut expected = all.to_vec();
         expected.sort_by(|one, other| one.at.cmp(&other.at));
         assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn after_a_failure_to_write_everything_is_read_anew() {
+        let mut records = Records::new(Parts::whole(1)).unwrap();
+        let layout = Layout {
+            partitions: BTreeMap::from([(topics::ALL[0], 1)]),
+            ..Layout::default()
+        };
+        let long = record(0, 0, Some(b"a"), Some(&[9; 100_000]));
+        records.append(0, 0, &long).unwrap();
+        assert!(records.go_on(&layout));
+        records.files.lose_folder();
+        records.append(0, 0, &long).unwrap_err();
+        assert!(!records.go_on(&layout));
     }
 
     #[test]
