@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     probes::address,
-    program::{counterflow, databases_in},
+    program::{cluster_with_topics, counterflow, databases_in},
 };
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -27,11 +27,7 @@ struct Shop {
 
 impl Shop {
     fn open() -> Self {
-        let cluster = InProcessCluster::start().unwrap();
-        let sizes = counterflow::context::Context::default().load(&[]).unwrap();
-        for topic in counterflow::topics::declared(&sizes.config.topics) {
-            cluster.create_topic(&topic.name, 1).unwrap();
-        }
+        let cluster = cluster_with_topics(1);
         let mut processes = Processes::new().unwrap();
         let url = databases_in(processes.folder());
         processes

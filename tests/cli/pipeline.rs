@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     probes::address,
-    program::{counterflow, databases_in},
+    program::{cluster_with_topics, counterflow, databases_in},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,11 +28,7 @@ struct Shop {
 
 impl Shop {
     fn open() -> Self {
-        let cluster = InProcessCluster::start().unwrap();
-        let sizes = counterflow::context::Context::default().load(&[]).unwrap();
-        for topic in counterflow::topics::declared(&sizes.config.topics) {
-            cluster.create_topic(&topic.name, PARTITIONS).unwrap();
-        }
+        let cluster = cluster_with_topics(PARTITIONS);
         let mut processes = Processes::new().unwrap();
         let mut settings = vec![
             setting("KAFKA__BOOTSTRAP_SERVERS", cluster.bootstrap_servers()),

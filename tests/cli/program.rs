@@ -2,6 +2,8 @@
 
 use std::{path::Path, process::Command};
 
+use runtime::kafka::in_process::InProcessCluster;
+
 /// What a run left behind.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -65,4 +67,14 @@ macro_rules! on_both_databases {
             })*
         }
     };
+}
+
+/// A cluster with every topic that is declared, each with so many partitions.
+pub(crate) fn cluster_with_topics(partitions: i32) -> InProcessCluster {
+    let cluster = InProcessCluster::start().unwrap();
+    let sizes = counterflow::context::Context::default().load(&[]).unwrap();
+    for topic in counterflow::topics::declared(&sizes.config.topics) {
+        cluster.create_topic(&topic.name, partitions).unwrap();
+    }
+    cluster
 }

@@ -166,7 +166,6 @@ impl World {
         if store.is_at_rest() {
             let sql = "UPDATE dead_letters SET state = 'redrive' WHERE state = 'set_aside'";
             store.run(sql).unwrap();
-            self.redriven[group] = true;
         }
     }
 

@@ -44,7 +44,6 @@ pub(crate) struct World {
     pub(crate) pending: Pending,
     /// Whether an event was refused: those behind it may come before it.
     pub(crate) refused: bool,
-    pub(crate) redriven: [bool; 5],
     /// Whether something came of the last step.
     pub(crate) progressed: bool,
     pub(crate) counts: BTreeMap<&'static str, u64>,
@@ -99,7 +98,6 @@ impl World {
             next_fault: 0,
             pending: Pending::default(),
             refused: false,
-            redriven: [false; 5],
             progressed: false,
             counts: BTreeMap::new(),
             encoder: Encoder::new(),

@@ -83,10 +83,13 @@ impl Machine {
 
     /// Waits until every group has read more than it has by now, or all that there is.
     pub(super) fn until_progress(&self) {
-        let read = || quiet::purchases_read(&self.pipeline).unwrap_or_default();
-        let before = read();
+        let mut before = None;
         eventually(SOON, "more purchases are read", || {
-            read() > before || quiet::left(&self.pipeline).is_empty()
+            // A database that does not answer yet tells nothing to begin from.
+            let Ok(read) = quiet::purchases_read(&self.pipeline) else {
+                return false;
+            };
+            read > *before.get_or_insert(read) || quiet::left(&self.pipeline).is_empty()
         });
     }
 
