@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::{
     bookkeeping::shard::Found,
     group::Group,
-    kafka::{Command, PollEvent, PollThread, lane_of},
+    kafka::{Command, Gap, PollEvent, PollThread, lane_of},
     lane::{Control, Shared, backoff},
     starting::{self, Plan, Seen},
     store::StoreError,
@@ -70,6 +70,8 @@ pub(crate) struct Member<G> {
     wait: Wait,
     /// Set when a position has left its topic: how far each partition was polled by then.
     polled: Option<Vec<(String, i32, i64)>>,
+    /// Whether records of some partition are damaged, and it is not known of which.
+    is_damaged: bool,
     topic_watch: TopicWatch,
 }
 
@@ -91,6 +93,7 @@ impl<G: Group> Member<G> {
             take_at: None,
             tries: 0,
             polled: None,
+            is_damaged: false,
             topic_watch,
         }
     }
@@ -142,6 +145,10 @@ impl<G: Group> Member<G> {
                 }
             }
             PollEvent::OutOfRange { polled } => self.polled = Some(polled),
+            PollEvent::Damaged { polled } => {
+                self.polled = Some(polled);
+                self.is_damaged = true;
+            }
             PollEvent::Fatal(reason) => return Err(reason),
         }
         Ok(())
@@ -168,7 +175,7 @@ impl<G: Group> Member<G> {
             .is_some_and(|polled| self.is_done_with(polled))
         {
             self.polled = None;
-            self.take_again("a position is outside of its topic");
+            self.take_again("a position is outside of its topic, or before what is damaged");
         }
         if self.holds && self.topic_watch.sees_another(&self.shared).await {
             self.take_again("a topic was created again");
@@ -261,13 +268,14 @@ impl<G: Group> Member<G> {
         let shared = Arc::clone(&self.shared);
         let (store, member) = (shared.store.as_ref(), &shared.config.member);
         let mut found = takeover::take(store, &shards, &shared.topics, member).await?;
-        let seen;
-        (found, seen) = self.look(found).await?;
-        let plan = starting::plan(&mut found, &seen, self.shared.machine.now());
+        let (seen, gaps);
+        (found, seen, gaps) = self.look(found).await?;
+        let plan = starting::plan(&mut found, &seen, &gaps, self.shared.machine.now());
         if !plan.store(store, &found).await? {
             let why = "another member has taken them meanwhile".to_owned();
             return Err(Untaken::Later("assignment", why));
         }
+        self.is_damaged = false;
         self.tell(&found, &seen, &plan);
         self.ticket += 1;
         self.hand_over(found).await;
@@ -277,12 +285,17 @@ impl<G: Group> Member<G> {
         Ok(())
     }
 
-    async fn look(&self, found: Vec<Found>) -> Result<(Vec<Found>, Seen), Untaken> {
+    async fn look(&self, found: Vec<Found>) -> Result<(Vec<Found>, Seen, Vec<Gap>), Untaken> {
         let assigned: Vec<(String, i32)> = self.assigned.iter().cloned().collect();
         let shared = Arc::clone(&self.shared);
+        let is_damaged = self.is_damaged;
         let looked = self.shared.machine.blocking(move || {
-            let seen = starting::look(&shared, &assigned, &found);
-            seen.map(|seen| (found, seen))
+            let seen = starting::look(&shared, &assigned, &found)?;
+            let gaps = match is_damaged {
+                true => starting::damaged(&shared, &seen, &found)?,
+                false => vec![],
+            };
+            Ok((found, seen, gaps))
         });
         let looked = looked.await.unwrap_or_else(|error| Err(error.to_string()));
         looked.map_err(|why| Untaken::Later("kafka", why))

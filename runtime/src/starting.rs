@@ -14,6 +14,7 @@ use crate::{
         statements,
     },
     group::Timestamp,
+    kafka::{Gap, Trial},
     lane::Shared,
     rows::Row,
     store::{Cells, Mode, Store, StoreError},
@@ -67,9 +68,30 @@ pub(crate) fn look<G>(
     Ok(seen)
 }
 
+/// What is damaged where reading would go on: each partition is tried by itself. Blocks.
+pub(crate) fn damaged<G>(
+    shared: &Shared<G>,
+    seen: &Seen,
+    found: &[Found],
+) -> Result<Vec<Gap>, String> {
+    let config = &shared.config;
+    let trial = Trial::new(&config.bootstrap_servers, &config.kafka_options)?;
+    let positions = || found.iter().flat_map(|found| &found.positions);
+    let mut gaps = Vec::new();
+    for (topic, partition, present) in seen {
+        let mut positions = positions();
+        let position = positions.find(|one| one.topic == *topic && one.partition == *partition);
+        let from = position.map_or(present.first, |position| position.next_offset);
+        if from >= present.first {
+            gaps.extend(trial.gap(topic, *partition, from, present.end)?);
+        }
+    }
+    Ok(gaps)
+}
+
 /// Decides for each partition. A partition that was never read gets its first position, which is
 /// stored before anything is read: what is deleted from then on is noticed.
-pub(crate) fn plan(found: &mut [Found], seen: &Seen, now: Timestamp) -> Plan {
+pub(crate) fn plan(found: &mut [Found], seen: &Seen, gaps: &[Gap], now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     for (topic, partition, present) in seen {
         let Some(shard) = found.iter_mut().find(|found| found.shard == *partition) else {
@@ -86,7 +108,9 @@ pub(crate) fn plan(found: &mut [Found], seen: &Seen, now: Timestamp) -> Plan {
         let before = position.clone();
         let of_partition = shard.halts.iter().filter(|halt| halt.topic == *topic);
         let last = of_partition.max_by_key(|halt| halt.number).cloned();
-        plan.decide(position, last, present, now);
+        let mut gaps = gaps.iter();
+        let gap = gaps.find(|gap| gap.topic == *topic && gap.partition == *partition);
+        plan.decide(position, last, (present, gap), now);
         if *position != before {
             plan.positions.retain(|new| new.key() != position.key());
             plan.positions.push(position.clone());
@@ -100,7 +124,7 @@ impl Plan {
         &mut self,
         position: &mut Position,
         mut last: Option<Halt>,
-        present: &Present,
+        (present, gap): (&Present, Option<&Gap>),
         now: Timestamp,
     ) {
         if let Some(asked) = last.as_mut().filter(|halt| halt.state == "asked") {
@@ -113,7 +137,12 @@ impl Plan {
             return;
         }
         let number = last.map_or(1, |last| last.number + 1);
-        if let Some(halt) = Halt::found(position, present, number, now) {
+        let halt = Halt::found(position, present, number, now);
+        let damaged = || {
+            let gap = gap.filter(|gap| gap.from == position.next_offset)?;
+            Some(Halt::damaged(position, gap.to, present, number, now))
+        };
+        if let Some(halt) = halt.or_else(damaged) {
             position.halted = Some(halt.to_string());
             self.halts.push(halt.clone());
             self.standing.push(halt);
@@ -204,12 +233,12 @@ mod tests {
     #[test]
     fn a_first_position_is_stored_before_anything_is_read() {
         let mut found = found(vec![], vec![]);
-        let plan = plan(&mut found, &seen(3, 9), 1);
+        let plan = plan(&mut found, &seen(3, 9), &[], 1);
         assert_eq!(plan.starts.len(), 2);
         assert_eq!(plan.positions, found[0].positions);
         assert_eq!(plan.positions[0].next_offset, 3);
         assert_eq!(plan.positions[0].topic_id.as_deref(), Some("id-of-a"));
-        let again = super::plan(&mut found, &seen(3, 9), 2);
+        let again = super::plan(&mut found, &seen(3, 9), &[], 2);
         assert_eq!((again.starts, again.positions), (plan.starts, vec![]));
     }
 
@@ -220,15 +249,50 @@ mod tests {
             ..Position::new(topic, 0, 0)
         };
         let mut found = found(vec![read("a", 2), read("b", 5)], vec![]);
-        let plan = plan(&mut found, &seen(3, 9), 1);
+        let plan = plan(&mut found, &seen(3, 9), &[], 1);
         assert_eq!(plan.starts, [("b".to_owned(), 0, 5)]);
         assert_eq!((plan.standing.len(), plan.standing[0].number), (1, 1));
         assert!(found[0].positions[0].halted.is_some());
         // It stands, even if what was missing seems to be there again.
         found[0].halts = plan.standing;
-        let later = super::plan(&mut found, &seen(0, 9), 2);
+        let later = super::plan(&mut found, &seen(0, 9), &[], 2);
         assert_eq!((later.starts.len(), later.standing.len()), (1, 1));
         assert_eq!(later.halts, [], "it is not found a second time");
+    }
+
+    #[test]
+    fn a_partition_halts_before_what_is_damaged_and_goes_on_behind_it() {
+        let position = Position {
+            next_offset: 5,
+            ..Position::new("a", 0, 0)
+        };
+        let gap = Gap {
+            topic: "a".to_owned(),
+            partition: 0,
+            from: 5,
+            to: 7,
+        };
+        let seen = &seen(0, 9)[..1].to_vec();
+        // One that is not reached yet is met again when it is.
+        let mut before = found(vec![Position::new("a", 0, 0)], vec![]);
+        assert_eq!(
+            plan(&mut before, seen, std::slice::from_ref(&gap), 1).standing,
+            []
+        );
+
+        let mut reached = found(vec![position.clone()], vec![]);
+        let halted = plan(&mut reached, seen, &[gap], 1);
+        let halt = halted.standing[0].clone();
+        assert_eq!((halted.starts.len(), halt.unreadable), (0, Some(2)));
+        let asked = Halt {
+            state: "asked".to_owned(),
+            ..halt
+        };
+        let mut goes_on = found(vec![position], vec![asked]);
+        let followed = plan(&mut goes_on, seen, &[], 2);
+        assert_eq!(followed.starts, [("a".to_owned(), 0, 7)]);
+        let skipped = (followed.halts[0].skipped_from, followed.halts[0].skipped_to);
+        assert_eq!(skipped, (Some(5), Some(7)));
     }
 
     #[test]
@@ -244,12 +308,12 @@ mod tests {
             ..Halt::found(&position, present, 1, 0).expect("2 lies before 3")
         };
         let mut goes_on = found(vec![position.clone()], vec![asked.clone()]);
-        let followed = plan(&mut goes_on, &seen(3, 9)[..1].to_vec(), 1);
+        let followed = plan(&mut goes_on, &seen(3, 9)[..1].to_vec(), &[], 1);
         assert_eq!(followed.starts, [("a".to_owned(), 0, 3)]);
         assert_eq!(followed.halts[0].state, "moved");
 
         let mut too_late = found(vec![position], vec![asked]);
-        let followed = plan(&mut too_late, &seen(6, 9)[..1].to_vec(), 1);
+        let followed = plan(&mut too_late, &seen(6, 9)[..1].to_vec(), &[], 1);
         assert_eq!(followed.starts, []);
         let numbers: Vec<i64> = followed.halts.iter().map(|halt| halt.number).collect();
         assert_eq!(numbers, [1, 2]);

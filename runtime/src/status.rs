@@ -57,13 +57,13 @@ pub struct ShardStatus {
 pub struct Halted {
     /// All of it in one sentence.
     pub why: String,
-    /// `deleted_unread`, `created_again` or `behind_end`.
+    /// `deleted_unread`, `created_again`, `behind_end` or `damaged`.
     pub cause: String,
     /// Since when, microseconds.
     pub since: i64,
     /// The offset of the record that was to be read next.
     pub next_offset: i64,
-    /// The first offset that the topic had then.
+    /// The first offset that the topic had then; of what is damaged, the first behind it.
     pub first_offset: i64,
     /// The offset behind its last record then.
     pub end_offset: i64,

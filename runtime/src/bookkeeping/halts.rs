@@ -1,5 +1,5 @@
-//! Partitions that stopped because their position lies outside of their topic, the exact account of
-//! what cannot be read, and the operator's decision where to go on.
+//! Partitions that stopped because their position lies outside of their topic, or before records that are
+//! damaged: the exact account of what cannot be read, and the operator's decision where to go on.
 //!
 //! It is apart from the position because it outlives it: a halt that was decided stays as the proof
 //! of what was skipped, by whom and why. A halted partition is not read by anybody until an operator
@@ -27,7 +27,7 @@ crate::table! {
         cause: String,
         /// The offset of the record that was to be read next.
         next_offset: i64,
-        /// The first offset that the topic had then.
+        /// The first offset that the topic had then; of what is damaged, the first behind it.
         first_offset: i64,
         /// The offset behind its last record then.
         end_offset: i64,
@@ -70,10 +70,17 @@ pub enum Cause {
     CreatedAgain,
     /// The topic ends before the position: what was read is gone.
     BehindEnd,
+    /// The bytes of records do not fit their checksum.
+    Damaged,
 }
 
 impl Cause {
-    const ALL: [Self; 3] = [Self::DeletedUnread, Self::CreatedAgain, Self::BehindEnd];
+    const ALL: [Self; 4] = [
+        Self::DeletedUnread,
+        Self::CreatedAgain,
+        Self::BehindEnd,
+        Self::Damaged,
+    ];
 
     /// As it is stored.
     #[must_use]
@@ -82,6 +89,7 @@ impl Cause {
             Self::DeletedUnread => "deleted_unread",
             Self::CreatedAgain => "created_again",
             Self::BehindEnd => "behind_end",
+            Self::Damaged => "damaged",
         }
     }
 }
@@ -127,19 +135,48 @@ impl Halt {
         } else {
             return None;
         };
+        // How far a topic went that is gone is not known to anybody.
+        let unreadable = (cause == Cause::DeletedUnread).then_some(first - next_offset);
         Some(Self {
+            unreadable,
+            ..Self::standing(cause, position, (first, present), number, now)
+        })
+    }
+
+    /// The halt of a position behind which records are damaged, up to an offset.
+    #[must_use]
+    pub(crate) fn damaged(
+        position: &Position,
+        readable: i64,
+        present: &Present,
+        number: i64,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            unreadable: Some(readable - position.next_offset),
+            ..Self::standing(Cause::Damaged, position, (readable, present), number, now)
+        }
+    }
+
+    fn standing(
+        cause: Cause,
+        position: &Position,
+        (first, present): (i64, &Present),
+        number: i64,
+        now: Timestamp,
+    ) -> Self {
+        Self {
             topic: position.topic.clone(),
             partition: position.partition,
             number,
             halted_at: now,
             cause: cause.as_str().to_owned(),
-            next_offset,
+            next_offset: position.next_offset,
             first_offset: first,
             end_offset: present.end,
             topic_id: position.topic_id.clone(),
             present_topic_id: present.topic_id.clone(),
-            // How far a topic went that is gone is not known to anybody.
-            unreadable: (cause == Cause::DeletedUnread).then_some(first - next_offset),
+            unreadable: None,
             state: "standing".to_owned(),
             move_to: None,
             moved_by: None,
@@ -150,7 +187,7 @@ impl Halt {
             skipped_from: None,
             skipped_to: None,
             counted_before: None,
-        })
+        }
     }
 
     /// Whether it waits: for a decision, or for the owner to follow one.
@@ -166,10 +203,15 @@ impl Halt {
         causes.find(|cause| cause.as_str() == self.cause)
     }
 
-    /// Where a decision leads, given what there is now: `to` an offset, or the first record.
+    /// Where a decision leads, given what there is now: `to` an offset, or the first record that can be
+    /// read.
     #[must_use]
     pub fn leads_to(&self, to: Option<i64>, present: &Present) -> Move {
-        let to = to.unwrap_or(present.first);
+        let earliest = match self.cause() {
+            Some(Cause::Damaged) => self.first_offset.max(present.first),
+            _ => present.first,
+        };
+        let to = to.unwrap_or(earliest);
         let is_another = is_another(self.topic_id.as_deref(), present);
         let begins_anew = is_another || to < self.next_offset;
         let from = if begins_anew {
@@ -231,6 +273,12 @@ impl fmt::Display for Halt {
                 f,
                 "it was read up to {next} and ends at {end}: {} records that were read are gone",
                 next - end
+            ),
+            Some(Cause::Damaged) => write!(
+                f,
+                "the bytes of {} records are damaged: {next} to {}; the next that can be read is {first}",
+                first - next,
+                first - 1
             ),
             None => write!(
                 f,

@@ -45,4 +45,10 @@ pub const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../../migrations/0004_parked_by_key.postgres.sql"),
         sqlite: include_str!("../../migrations/0004_parked_by_key.sqlite.sql"),
     },
+    Migration {
+        number: 5,
+        name: "damaged records",
+        postgres: include_str!("../../migrations/0005_damaged_records.postgres.sql"),
+        sqlite: include_str!("../../migrations/0005_damaged_records.sqlite.sql"),
+    },
 ];

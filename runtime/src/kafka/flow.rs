@@ -20,6 +20,7 @@ impl Polling {
         // What was revoked in the meantime is another member's.
         let owned = lock(&context.owned).clone();
         partitions.retain(|(topic, partition, _)| owned.contains(&(topic.clone(), *partition)));
+        self.expected.start(&partitions);
         let mut list = TopicPartitionList::new();
         let mut before = TopicPartitionList::new();
         let mut started = lock(&context.started);

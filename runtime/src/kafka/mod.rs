@@ -3,6 +3,7 @@
 mod accepted;
 pub mod admin;
 mod copy;
+mod damage;
 mod ends;
 mod flow;
 mod headers;
@@ -17,6 +18,7 @@ mod told;
 mod topic_id;
 
 pub use accepted::{member_refusals, option_refusal};
+pub(crate) use damage::{Gap, Trial};
 pub(crate) use flow::lane_of;
 pub use options::{OWNED_OPTIONS, OptionRefused, check_options};
 pub(crate) use poll::{Command, PollEvent, PollThread};

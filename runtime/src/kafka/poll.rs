@@ -12,7 +12,7 @@ use std::{
 
 use failpoints::Step;
 use rdkafka::{
-    Message, Offset,
+    Message,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
@@ -21,9 +21,10 @@ use tokio::sync::mpsc;
 
 use super::{
     copy,
+    damage::{Expected, is_damage},
     flow::lane_of,
     options,
-    rebalance::{Context, lock},
+    rebalance::Context,
     told::Told,
 };
 use crate::{
@@ -59,6 +60,9 @@ pub(crate) enum PollEvent {
     /// A partition cannot be read from where it should; Kafka does not say which. With it comes how
     /// far each was polled before.
     OutOfRange { polled: Vec<(String, i32, i64)> },
+    /// Records of a partition are damaged; the client does not say of which. What came before them was
+    /// handed over, this far in each, and nothing behind.
+    Damaged { polled: Vec<(String, i32, i64)> },
     /// The client cannot go on; the process must end.
     Fatal(String),
 }
@@ -102,6 +106,7 @@ impl PollThread {
                 .map(|topic| (Arc::from(topic.as_str()), vec![]))
                 .collect(),
             paused: BTreeSet::new(),
+            expected: Expected::default(),
             told: Told::new(config.reader_version),
             commit_interval: config.commit_interval,
         };
@@ -146,6 +151,7 @@ pub(super) struct Polling {
     /// Per topic and partition, the ticket under which it was started.
     pub(super) tickets: Vec<(Arc<str>, Vec<u64>)>,
     pub(super) paused: BTreeSet<usize>,
+    pub(super) expected: Expected,
     pub(super) told: Told,
     pub(super) commit_interval: Duration,
 }
@@ -202,6 +208,10 @@ impl Polling {
             match self.consumer.poll(wait) {
                 None => break,
                 Some(Ok(message)) => {
+                    let at = (message.topic(), message.partition(), message.offset());
+                    if !self.expected.admits(at.0, at.1, at.2) {
+                        continue;
+                    }
                     let (ticket, record) = stamped(&message, &self.tickets);
                     let lane = lane_of(record.at.partition, self.intakes.len());
                     batches[lane].push(Polled {
@@ -210,6 +220,10 @@ impl Polling {
                     });
                 }
                 Some(Err(error)) => {
+                    // At once: the next record may lie behind it.
+                    if is_damage(&error) {
+                        report_damage(&mut self.expected, &self.events, &error);
+                    }
                     failure = Some(error);
                     break;
                 }
@@ -236,6 +250,7 @@ impl Polling {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 self.report_out_of_range(error);
             }
+            _ if is_damage(error) => {}
             _ => tracing::warn!(%error, "poll"),
         }
         true
@@ -245,17 +260,21 @@ impl Polling {
     /// is, is found out by whoever takes the shards again, once what was polled is done with.
     fn report_out_of_range(&self, error: &KafkaError) {
         tracing::warn!(%error, "a position is outside of its topic");
-        let started = lock(&self.consumer.context().started).clone();
-        let positions = self.consumer.position().unwrap_or_default();
-        let polled = |(topic, partition): (String, i32)| {
-            let position = positions.find_partition(&topic, partition)?.offset();
-            match position {
-                Offset::Offset(offset) => Some((topic, partition, offset)),
-                _ => None,
-            }
-        };
-        let polled = started.into_iter().filter_map(polled).collect();
+        let polled = self.expected.handed_over();
         drop(self.events.send(PollEvent::OutOfRange { polled }));
+    }
+}
+
+/// Says it once, until the partitions are started anew.
+fn report_damage(
+    expected: &mut Expected,
+    events: &mpsc::UnboundedSender<PollEvent>,
+    error: &KafkaError,
+) {
+    if expected.suspect() {
+        tracing::error!(%error, "records are damaged");
+        let polled = expected.handed_over();
+        drop(events.send(PollEvent::Damaged { polled }));
     }
 }
 

@@ -13,7 +13,7 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::{copy, options, topic_id};
+use super::{copy, damage::is_damage, options, topic_id};
 use crate::{bookkeeping::halts::Present, record::Record};
 
 /// Without any record for so long, a scan gives up.
@@ -207,7 +207,8 @@ impl Scanner {
                     });
                 }
                 None => {}
-                Some(Err(error)) if moved.elapsed() > STALL_MAX => {
+                // The client would read on behind it, or anywhere.
+                Some(Err(error)) if is_damage(&error) || moved.elapsed() > STALL_MAX => {
                     return Err(failed(topic, &error));
                 }
                 Some(Err(error)) => tracing::debug!(%error, topic = topic.as_ref(), "scan"),
