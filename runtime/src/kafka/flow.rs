@@ -9,7 +9,7 @@ use rdkafka::{
 };
 
 use super::{
-    poll::Polling,
+    polling::Polling,
     rebalance::{is_incremental, lock, log_answer},
 };
 

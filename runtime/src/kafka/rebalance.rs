@@ -8,7 +8,11 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as std_mpsc},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc as std_mpsc,
+    },
     time::Duration,
 };
 
@@ -27,13 +31,15 @@ use crate::status::Status;
 
 /// What the client calls back into, on the poll thread.
 pub(super) struct Context {
-    pub(super) events: mpsc::UnboundedSender<PollEvent>,
+    events: mpsc::UnboundedSender<PollEvent>,
     /// What the group has given to this member.
     pub(super) owned: Mutex<BTreeSet<(String, i32)>>,
     /// What of it is being read.
     pub(super) started: Mutex<BTreeSet<(String, i32)>>,
-    pub(super) drain_timeout: Duration,
-    pub(super) status: Arc<Status>,
+    /// Whether this client was given up: what it still says is about what is not its own.
+    pub(super) is_over: AtomicBool,
+    drain_timeout: Duration,
+    status: Arc<Status>,
 }
 
 impl ClientContext for Context {
@@ -63,6 +69,10 @@ impl ConsumerContext for Context {
         kind: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
+        if self.is_over.load(Ordering::Relaxed) {
+            log_answer("unassign", consumer.unassign());
+            return;
+        }
         let partitions = partitions(list);
         let incremental = is_incremental(consumer);
         self.status.rebalanced();
@@ -93,7 +103,22 @@ impl ConsumerContext for Context {
 }
 
 impl Context {
-    fn drain(&self, partitions: &[(String, i32)], lost: bool) {
+    pub(super) fn new(
+        events: mpsc::UnboundedSender<PollEvent>,
+        drain_timeout: Duration,
+        status: Arc<Status>,
+    ) -> Self {
+        Self {
+            events,
+            owned: Mutex::default(),
+            started: Mutex::default(),
+            is_over: AtomicBool::new(false),
+            drain_timeout,
+            status,
+        }
+    }
+
+    pub(super) fn drain(&self, partitions: &[(String, i32)], lost: bool) {
         let (done, drained) = std_mpsc::sync_channel(0);
         let event = PollEvent::Revoked {
             partitions: partitions.to_vec(),

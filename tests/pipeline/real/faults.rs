@@ -6,6 +6,7 @@ mod database;
 mod database_disk;
 mod database_schema;
 mod ends;
+mod fenced;
 mod handlers;
 mod incidents;
 mod kills;
