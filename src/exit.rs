@@ -11,6 +11,8 @@ Exit codes:
   1   done, and the answer is no: drift, an incompatible schema, not live, nothing known,
       a broken promise
   2   an audit could not look; it says nothing about the promises
+  3   an audit that went on was told to stop while something was not explained yet, and nothing
+      was broken
   64  the command line or the configuration is wrong; every mistake is named
   70  it cannot go on; the reason is the last line on stderr
   75  a shutdown took longer than consumer.shutdown_timeout; nothing that was committed is lost
@@ -32,6 +34,8 @@ pub enum End {
     Done,
     /// Done, and the answer is no.
     No,
+    /// Done, and part of the answer is not there yet.
+    NotYet,
 }
 
 impl End {
@@ -41,6 +45,7 @@ impl End {
         match self {
             Self::Done => 0,
             Self::No => 1,
+            Self::NotYet => 3,
         }
     }
 }

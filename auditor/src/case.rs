@@ -95,10 +95,25 @@ pub(crate) struct Stated {
     pub(crate) times: Option<(i64, i64)>,
     /// See [`crate::said::entry`].
     pub(crate) says: u64,
+    /// Whether it came behind the noted ends. The topics are read one after the other: what it follows
+    /// from may stand on one that was read before it was stated, and no snapshot need know of it. The
+    /// next round judges it; what is older is judged by this one, and may follow from it.
+    pub(crate) is_young: bool,
 }
 
 /// The name under which a reservation that lapses no more is kept apart from one that does.
 pub(crate) const FIRM: &str = "StockReserved (firm)";
+
+/// Something about a purchase that is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    /// Whose it is to bring about.
+    pub(crate) group: Group,
+    /// In words.
+    pub(crate) what: String,
+    /// Since when, microseconds.
+    pub(crate) since: i64,
+}
 
 /// A group that has not come to an end with a purchase.
 #[derive(Debug, Clone)]
@@ -150,7 +165,7 @@ pub(crate) struct Case {
     pub(crate) carrier_said: Option<String>,
 
     /// What is still under way: who has not read what, or waits for what.
-    pub(crate) open: Vec<String>,
+    pub(crate) open: Vec<Open>,
     /// Who stands still short of an end.
     pub(crate) unfinished: Vec<Standstill>,
     /// Groups that set something of it aside or parked it, and why.
@@ -159,10 +174,6 @@ pub(crate) struct Case {
     pub(crate) has_gaps: bool,
     /// Groups that have not read all of it yet.
     pub(crate) unread: Vec<Group>,
-    /// Whether a record of it came behind the noted ends. The topics are read one after the other:
-    /// what a young record follows from may stand on one that was read before, and what a database
-    /// did meanwhile is in no snapshot.
-    pub(crate) is_young: bool,
 }
 
 impl Case {
@@ -188,7 +199,7 @@ impl Case {
             Witness::Refused(row) => self.refused.push(row),
             Witness::CarrierSaid(word) => self.carrier_said = Some(word),
             Witness::Waiting { group, what, since } => {
-                (self.open).push(format!("{group} waits for {what} since {since}"));
+                self.open(group, since, format!("{group} waits for {what}"));
             }
             // About no purchase: the shard keeps them.
             Witness::StockEvent { .. }
@@ -200,6 +211,11 @@ impl Case {
             | Witness::Customers { .. }
             | Witness::Parked { .. } => {}
         }
+    }
+
+    /// Notes something that is under way.
+    pub(crate) fn open(&mut self, group: Group, since: i64, what: String) {
+        self.open.push(Open { group, what, since });
     }
 
     /// The record that a group acts on: the first, unless it had set that one aside.
@@ -231,6 +247,19 @@ impl Case {
         !self.unread.contains(&group) && !self.excused.contains_key(&group)
     }
 
+    /// Whether what a group keeps is of exactly those records that stand on the topics: it has read
+    /// all of them, whoever else has not, and nothing that it stated is younger than its snapshot or
+    /// not published yet.
+    pub(crate) fn is_at_rest_in(&self, group: Group) -> bool {
+        let mut open = self.open.iter();
+        self.was_read_by(group) && open.all(|open| open.group != group)
+    }
+
+    /// The facts of which everything that led to them must be known.
+    pub(crate) fn old_facts(&self) -> impl Iterator<Item = &Stated> {
+        self.facts.iter().filter(|fact| !fact.is_young)
+    }
+
     /// Whether the customer has sent the goods back: dispatch says so, and cancelled it after the
     /// hand-over because somebody had asked. Both lie on one partition, whose order no clock can turn.
     pub(crate) fn is_return(&self) -> bool {
@@ -257,6 +286,24 @@ impl Case {
     /// What the provider did of a kind.
     pub(crate) fn provided(&self, kind: &str) -> impl Iterator<Item = &ProviderRow> {
         self.provider.iter().filter(move |row| row.kind == kind)
+    }
+
+    /// Since when somebody has owed it an end: from the first record about it; from the request to
+    /// send it back, where it had been delivered and paid for by then.
+    pub(crate) fn begun(&self) -> i64 {
+        let rows = [
+            self.payment.as_ref().map(|row| row.created_at),
+            self.dispatch.as_ref().map(|row| row.created_at),
+        ];
+        let first = self.since().or(rows.into_iter().flatten().min());
+        let ends = ["PaymentCaptured", "CaptureFailed"];
+        let is_paid = ends.iter().any(|kind| self.fact(kind).is_some());
+        let Some(handed_over) = self.fact("ShipmentHandedOver").filter(|_| is_paid) else {
+            return first.unwrap_or_default();
+        };
+        let asked = self.requests.iter().map(|request| request.at.recorded_at);
+        let to_send_back = asked.filter(|at| *at > handed_over.at.recorded_at).min();
+        to_send_back.or(first).unwrap_or_default()
     }
 
     /// When the broker had the first record about it.

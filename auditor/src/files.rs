@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// What is held for a file before it is written.
@@ -22,10 +22,15 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(count: usize) -> io::Result<Self> {
-        let folder = tempfile::Builder::new();
+    /// In a folder of their own, within the one that is given or the system's for such files.
+    pub(crate) fn new(within: Option<&Path>, count: usize) -> io::Result<Self> {
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("counterflow-audit-");
         Ok(Self {
-            folder: { folder }.prefix("counterflow-audit-").tempdir()?,
+            folder: match within {
+                Some(within) => folder.tempdir_in(within)?,
+                None => folder.tempdir()?,
+            },
             buffers: vec![Vec::new(); count],
         })
     }
@@ -92,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_file_gives_back_what_was_appended_also_while_it_grows() {
-        let mut files = Files::new(2).unwrap();
+        let mut files = Files::new(None, 2).unwrap();
         assert!(files.open(0).unwrap().is_none());
         let mut expected = Vec::new();
         for round in 0..3_u8 {

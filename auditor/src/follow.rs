@@ -14,38 +14,29 @@
 //!   would have been called lost for having been published a moment ago.
 //! - What a journal of (3) says was acknowledged is on the topics by (4); what a snapshot of (2) says
 //!   the provider did is in its journal by (3).
-//! - A record behind the ends of (1) may be younger than a snapshot, and younger than the end of a
-//!   topic that was read before its own: its cause may seem to be missing. It makes its purchase
-//!   *young* and *open*: what joins statements of several topics, or of several groups, is not judged
-//!   for it. The next round notes its ends behind that record, so this excuse lasts one round.
+//! - A fact behind the ends of (1) may be younger than a snapshot, and younger than the end of a topic
+//!   that was read before its own: what it follows from may seem to be missing. It is *young*: it is
+//!   not judged itself, bears out what follows from it, and keeps what its own group holds from being
+//!   compared with it. The next round notes its ends behind it, so this excuse lasts one round, and
+//!   it excuses no other fact of the purchase. What comes from outside (a purchase again and again, a
+//!   contradiction, a request) excuses nothing: each group's position says whether it has read it.
 //! - The five snapshots are of five moments. Rows of different groups are compared only where both
 //!   have come to an end, and an end is left only for another that a record on a topic brings about.
 //!
 //! What then remains unexplained waits for something by name (a record that a group has not read, a
-//! task, an event that is not published, a group that stands short of an end) and has an age from
-//! the first record about it. The age is reported and is no breach, but it never starts anew: what
-//! is lost without a trace is the purchase whose age grows. With a grace, what is older is a breach.
+//! task, an event that is not published, a group that stands short of an end, money at the provider
+//! that the ledger does not know) and has an age from when that began; short of an end is a purchase
+//! from its first record on. The age never starts anew: what is lost without a trace is the purchase
+//! whose age grows. What is older than the grace is a breach until it is explained.
 
-use std::collections::HashSet;
-
-use serde::Serialize;
+use std::sync::Arc;
 
 use crate::{
     AuditError, Inputs,
     look::{Memory, look},
-    report::{Breach, Promise, Report},
-    topics::digest,
+    report::Report,
+    telling::{Finding, Told},
 };
-
-/// A breach that was not there in the rounds before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The promise that is broken.
-    pub promise: Promise,
-    /// Whom it is about, and what is wrong.
-    #[serde(flatten)]
-    pub breach: Breach,
-}
 
 /// What a round found.
 #[derive(Debug, Clone)]
@@ -54,6 +45,17 @@ pub struct Round {
     pub report: Report,
     /// What is new since the round before.
     pub new: Vec<Finding>,
+}
+
+/// How it stands with the promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is broken.
+    Clean,
+    /// The last round found something left unexplained for longer than the grace. That can heal.
+    Overdue,
+    /// Something is, or was, broken that cannot heal.
+    Broken,
 }
 
 /// An audit that goes on.
@@ -66,11 +68,8 @@ pub struct Round {
 pub struct Follower {
     inputs: Inputs,
     memory: Memory,
-    named: HashSet<u64>,
-    /// Whether something was broken that cannot heal.
-    is_broken: bool,
-    /// Whether the last round found something left unexplained for longer than the grace.
-    is_overdue: bool,
+    told: Arc<Told>,
+    state: State,
 }
 
 impl Follower {
@@ -80,9 +79,8 @@ impl Follower {
         Self {
             inputs,
             memory: Memory::kept(),
-            named: HashSet::new(),
-            is_broken: false,
-            is_overdue: false,
+            told: Arc::default(),
+            state: State::Clean,
         }
     }
 
@@ -92,56 +90,24 @@ impl Follower {
     /// [`AuditError`] when something cannot be read; the next round may be able to.
     pub async fn round(&mut self, now: i64) -> Result<Round, AuditError> {
         self.inputs.now = now;
-        let report = look(&self.inputs, &mut self.memory, &mut |_| {}).await?;
-        let mut new = Vec::new();
-        for (promise, found) in &report.promises {
-            let first = |breach: &&Breach| self.named.insert(name_of(*promise, breach));
-            new.extend(found.named.iter().filter(first).map(|breach| Finding {
-                promise: *promise,
-                breach: breach.clone(),
-            }));
-        }
-        self.is_overdue = report.overdue > 0;
-        self.is_broken |= report.breaches() > report.overdue;
+        let report = Report::telling(&self.told);
+        let mut report = look(&self.inputs, &mut self.memory, report, &mut |_| {}).await?;
+        let telling = report.telling.take().unwrap_or_default();
+        let (new, told) = telling.end();
+        self.told = Arc::new(told);
+        self.state = match self.state {
+            State::Broken => State::Broken,
+            _ if report.breaches() > report.overdue => State::Broken,
+            _ if report.overdue > 0 => State::Overdue,
+            _ => State::Clean,
+        };
         Ok(Round { report, new })
     }
 
-    /// Whether a promise is broken: by anything that was ever found and cannot heal, or by what the
-    /// last round found left unexplained.
+    /// How it stands: by anything that was ever found and cannot heal, and by what the last round
+    /// that could look found left unexplained.
     #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.is_broken || self.is_overdue
-    }
-}
-
-/// What tells a breach from others. Amounts and ages change from round to round, so numbers do not
-/// count.
-fn name_of(promise: Promise, breach: &Breach) -> u64 {
-    let words: String = (breach.what.chars())
-        .filter(|c| !c.is_ascii_digit())
-        .collect();
-    let parts = [promise.title(), breach.subject.as_str(), words.as_str()];
-    digest(&parts.map(|part| Some(part.as_bytes())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Breach, Promise, name_of};
-
-    #[test]
-    fn a_breach_keeps_its_name_while_its_numbers_move() {
-        let named = |promise, subject: &str, what: &str| {
-            let (subject, what) = (subject.to_owned(), what.to_owned());
-            name_of(promise, &Breach { subject, what })
-        };
-        let sum = named(Promise::Money, "USD", "the ledger adds up to 35");
-        assert_eq!(sum, named(Promise::Money, "USD", "the ledger adds up to 7"));
-        for other in [
-            named(Promise::Once, "USD", "the ledger adds up to 35"),
-            named(Promise::Money, "EUR", "the ledger adds up to 35"),
-            named(Promise::Money, "USD", "another sum of 35"),
-        ] {
-            assert_ne!(sum, other);
-        }
+    pub fn state(&self) -> State {
+        self.state
     }
 }

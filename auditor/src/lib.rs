@@ -44,6 +44,7 @@ mod spill;
 mod stock;
 mod stores;
 mod tables;
+mod telling;
 mod topics;
 mod totals;
 mod unexplained;
@@ -58,11 +59,12 @@ use runtime::{
     store::{Store, StoreError},
 };
 
-pub use follow::{Finding, Follower, Round};
+pub use follow::{Follower, Round, State};
 pub use group::Group;
 pub use look::audit;
 pub use progress::Progress;
 pub use report::{Breach, CLEAN, Findings, Promise, Report};
+pub use telling::Finding;
 pub use unexplained::{Unexplained, Waiting};
 
 /// The five groups' databases.
@@ -111,6 +113,8 @@ pub struct Inputs {
     pub intents: Option<PathBuf>,
     /// How long a purchase may be under way before it counts as left unexplained.
     pub grace: Duration,
+    /// The folder in which temporary files are made; that of the system without it.
+    pub scratch: Option<PathBuf>,
     /// How long the groups keep published events: a fact older than this needs no journal row.
     pub journal_retention: Duration,
     /// The time, microseconds since the epoch.
@@ -140,4 +144,7 @@ pub enum AuditError {
     /// The temporary files cannot be written or read.
     #[error("sort what was read into temporary files")]
     Scratch(#[from] std::io::Error),
+    /// It was told to stop too early.
+    #[error("nothing was looked at before it was told to stop")]
+    Stopped,
 }

@@ -39,11 +39,11 @@ impl Memory {
     }
 
     /// What was read before, or the beginning of it; the layout is what can be looked at by it.
-    fn records(&mut self, layout: &mut Layout) -> Result<Records, AuditError> {
+    fn records(&mut self, inputs: &Inputs, layout: &mut Layout) -> Result<Records, AuditError> {
         let records = self.records.take().filter(|known| known.go_on(layout));
         let records = match records {
             Some(records) => records,
-            None => Records::new(Parts::of(layout))?,
+            None => Records::new(inputs.scratch.as_deref(), Parts::of(layout))?,
         };
         records.keep_beginnings(layout);
         Ok(records)
@@ -58,20 +58,21 @@ pub async fn audit(
     inputs: &Inputs,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Report, AuditError> {
-    look(inputs, &mut Memory::default(), progress).await
+    look(inputs, &mut Memory::default(), Report::default(), progress).await
 }
 
-/// The same with a memory of what was read.
+/// The same with a memory of what was read, and a report that is to be filled.
 pub(crate) async fn look(
     inputs: &Inputs,
     memory: &mut Memory,
+    report: Report,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Report, AuditError> {
     let (scanner, mut layout) = connect(inputs).await?;
-    let records = memory.records(&mut layout)?;
+    let records = memory.records(inputs, &mut layout)?;
     let parts = records.parts;
     let mut steps = Steps::new(parts, progress);
-    let before = match before_the_topics(inputs, &layout, parts, &mut steps).await {
+    let before = match before_the_topics(inputs, &layout, parts, report, &mut steps).await {
         Ok(before) => before,
         Err(away) => {
             memory.records = Some(records);
@@ -114,13 +115,14 @@ async fn before_the_topics(
     inputs: &Inputs,
     layout: &Layout,
     parts: Parts,
+    mut report: Report,
     steps: &mut Steps<'_>,
 ) -> Result<Before, AuditError> {
-    let mut report = Report::default();
     check_layout(layout, &mut report);
-    let mut spill = Spill::new(parts)?;
+    let scratch = inputs.scratch.as_deref();
+    let mut spill = Spill::new(scratch, parts)?;
     let mut books = Books::default();
-    let mut sums = Sums::new(parts.shards)?;
+    let mut sums = Sums::new(scratch, parts.shards)?;
     for group in Group::ALL {
         steps.begin(format!("database of {group}"));
         let store = inputs.stores.of(group).as_ref();

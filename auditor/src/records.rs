@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, BufReader, Read},
+    path::Path,
     sync::Arc,
 };
 
@@ -48,10 +49,11 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    pub(crate) fn new(parts: Parts) -> io::Result<Self> {
+    pub(crate) fn new(within: Option<&Path>, parts: Parts) -> io::Result<Self> {
         let count = parts.shards.max(0) * parts.parts;
+        let count = usize::try_from(count).map_err(io::Error::other)?;
         Ok(Self {
-            files: Files::new(usize::try_from(count).map_err(io::Error::other)?)?,
+            files: Files::new(within, count)?,
             parts,
             read: BTreeMap::new(),
             is_damaged: false,
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn records_come_back_as_they_came_in_the_part_of_their_key() {
-        let mut records = Records::new(PARTS).unwrap();
+        let mut records = Records::new(None, PARTS).unwrap();
         let all = [
             record(0, 0, Some(b"a"), Some(b"bought")),
             record(0, 1, None, None),
@@ -284,7 +286,7 @@ mod tests {
 
     #[test]
     fn after_a_failure_to_write_everything_is_read_anew() {
-        let mut records = Records::new(Parts::whole(1)).unwrap();
+        let mut records = Records::new(None, Parts::whole(1)).unwrap();
         let layout = Layout {
             partitions: BTreeMap::from([(topics::ALL[0], 1)]),
             ..Layout::default()
@@ -299,7 +301,7 @@ mod tests {
 
     #[test]
     fn reading_goes_on_only_where_nothing_is_missing_in_between() {
-        let mut records = Records::new(Parts::whole(1)).unwrap();
+        let mut records = Records::new(None, Parts::whole(1)).unwrap();
         let at = (topics::ALL[0], 0);
         let read = Extent {
             low: 2,

@@ -1,10 +1,13 @@
 //! What the audit found: per promise what was counted, and by name what breaks it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
 
-use crate::unexplained::Unexplained;
+use crate::{
+    telling::{Telling, Told},
+    unexplained::Unexplained,
+};
 
 /// The verdict when no promise is broken.
 pub const CLEAN: &str = "nothing lost, nothing doubled, nothing invented";
@@ -105,6 +108,9 @@ pub struct Report {
     pub unexplained: Unexplained,
     /// How many breaches are breaches only because the grace has passed.
     pub overdue: u64,
+    /// What an audit that goes on tells of.
+    #[serde(skip)]
+    pub(crate) telling: Option<Telling>,
 }
 
 impl Default for Report {
@@ -116,11 +122,20 @@ impl Default for Report {
             unproven: BTreeMap::new(),
             unexplained: Unexplained::default(),
             overdue: 0,
+            telling: None,
         }
     }
 }
 
 impl Report {
+    /// One that tells what is new after what was told before.
+    pub(crate) fn telling(before: &Arc<Told>) -> Self {
+        Self {
+            telling: Some(Telling::after(before)),
+            ..Self::default()
+        }
+    }
+
     /// What was found about a promise.
     #[must_use]
     pub fn of(&self, promise: Promise) -> &Findings {
@@ -164,14 +179,7 @@ impl Report {
         subject: impl Into<String>,
         what: impl Into<String>,
     ) {
-        let found = self.promises.entry(promise).or_default();
-        found.breaches += 1;
-        if found.named.len() < NAMED_MAX {
-            found.named.push(Breach {
-                subject: subject.into(),
-                what: what.into(),
-            });
-        }
+        self.note(promise, subject.into(), what.into(), false);
     }
 
     /// Notes a breach that is one only because the grace has passed, and that can still heal.
@@ -182,7 +190,19 @@ impl Report {
         what: impl Into<String>,
     ) {
         self.overdue += 1;
-        self.breach(promise, subject, what);
+        self.note(promise, subject.into(), what.into(), true);
+    }
+
+    fn note(&mut self, promise: Promise, subject: String, what: String, overdue: bool) {
+        let breach = Breach { subject, what };
+        if let Some(telling) = &mut self.telling {
+            telling.note(promise, &breach, overdue);
+        }
+        let found = self.promises.entry(promise).or_default();
+        found.breaches += 1;
+        if found.named.len() < NAMED_MAX {
+            found.named.push(breach);
+        }
     }
 
     /// Notes a breach unless something holds.

@@ -168,6 +168,7 @@ pub(crate) fn stated(at: Place, fact: &Fact, content: u64, says: u64) -> Stated 
         parcel: None,
         times: None,
         says,
+        is_young: false,
     };
     match fact {
         Fact::PaymentAuthorised(fact) => {

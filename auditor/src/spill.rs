@@ -1,7 +1,10 @@
 //! Sorts what databases and journals say, in whatever order they say it, into temporary files by shard
 //! and part, so that a part can be looked at as a whole without holding the others.
 
-use std::io::{self, BufRead, Write};
+use std::{
+    io::{self, BufRead, Write},
+    path::Path,
+};
 
 use crate::{
     files::Files,
@@ -18,10 +21,11 @@ pub(crate) struct Spill {
 }
 
 impl Spill {
-    pub(crate) fn new(parts: Parts) -> io::Result<Self> {
+    pub(crate) fn new(within: Option<&Path>, parts: Parts) -> io::Result<Self> {
         let count = parts.shards.max(0) * (parts.parts + 1);
+        let count = usize::try_from(count).map_err(io::Error::other)?;
         Ok(Self {
-            files: Files::new(usize::try_from(count).map_err(io::Error::other)?)?,
+            files: Files::new(within, count)?,
             parts,
             lines: 0,
         })
@@ -106,7 +110,7 @@ mod tests {
             shards: 4,
             parts: 3,
         };
-        let mut spill = Spill::new(parts).unwrap();
+        let mut spill = Spill::new(None, parts).unwrap();
         for n in 0..100 {
             let sku = n.to_string();
             let line = Witness::ReservationLine { sku, quantity: 1 };

@@ -1,7 +1,7 @@
 //! Stock, SKU by SKU: what stands in the table against the fold of all movements, what live
 //! reservations hold, and what stock keepers stated.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, path::Path};
 
 use inventory::{Stock, StockMovement};
 
@@ -54,10 +54,10 @@ pub(crate) struct Shortage<'a> {
 
 impl Shelves {
     /// No SKU yet; movements are sorted into so many files.
-    pub(crate) fn new(files: i32) -> io::Result<Self> {
+    pub(crate) fn new(within: Option<&Path>, files: i32) -> io::Result<Self> {
         Ok(Self {
             by_sku: BTreeMap::new(),
-            moves: Spill::new(Parts::whole(files))?,
+            moves: Spill::new(within, Parts::whole(files))?,
             rejected: Vec::new(),
         })
     }

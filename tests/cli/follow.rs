@@ -22,7 +22,7 @@ const FOLLOW: [&str; 5] = ["audit", "--follow", "--json", "--every", "50ms"];
 struct Shop {
     processes: Processes,
     url: String,
-    _cluster: InProcessCluster,
+    cluster: InProcessCluster,
 }
 
 impl Shop {
@@ -41,7 +41,7 @@ impl Shop {
         Self {
             processes,
             url,
-            _cluster: cluster,
+            cluster,
         }
     }
 
@@ -105,6 +105,34 @@ fn what_is_away_is_waited_for_and_said_and_a_clean_end_is_0() {
     let rounds = rounds(&audit);
     let last = rounds.last().unwrap();
     assert_eq!(last["verdict"], auditor::CLEAN);
+    assert_eq!(
+        (&last["state"], &last["unexplained"]),
+        (&"clean".into(), &0.into())
+    );
+}
+
+#[test]
+fn what_waits_is_said_at_the_end_and_is_broken_once_the_grace_has_passed() {
+    let shop = Shop::open();
+    shop.migrate();
+    let brokers = shop.cluster.bootstrap_servers();
+    let settings = [("COUNTERFLOW__KAFKA__BOOTSTRAP_SERVERS", brokers.as_str())];
+    counterflow(&["stock", "receive", "7=5"], &settings).code(0);
+    for (grace, state, code) in [("1h", "unexplained", 3), ("0s", "overdue", 1)] {
+        let asked = [&FOLLOW[..], &["--grace", grace]].concat();
+        let mut audit = shop.processes.start(state, &asked).unwrap();
+        audit.until_output(PATIENCE, "records unread").unwrap();
+        let ended = audit.terminate(PATIENCE).unwrap();
+        assert_eq!(ended.code(), Some(code), "{}", audit.output());
+        let rounds = rounds(&audit);
+        let last = rounds.last().unwrap();
+        assert_eq!(last["state"], state);
+        let verdict = last["verdict"].as_str().unwrap();
+        assert!(verdict.contains("inventory shop.stock.v1[0]"), "{verdict}");
+        let findings = rounds[0]["findings"].as_array().unwrap();
+        let overdue = findings.iter().all(|one| one["overdue"] == true);
+        assert!(overdue && findings.is_empty() == (grace == "1h"));
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Nothing left unexplained: every purchase has come to an end, is younger than the grace, or stands
 //! still where a group has set something aside, in that group or in one that waits for its word.
 
-use super::{Around, answers, standstill};
+use super::{Around, answers, provider, standstill};
 use crate::{
     Group,
-    case::{Case, Place, Standstill},
+    case::{Case, Open, Place, Standstill},
     report::{Promise, Report},
     shard::{Shard, Standing},
 };
@@ -22,44 +22,53 @@ pub(crate) fn place(purchase_id: &str, case: &mut Case, shard: &Shard, around: &
     for at in contradictions {
         place_record(case, at, false, shard, around);
     }
+    place_young(case, shard, around);
     for letter in &case.answers_set_aside {
         if answers::excuses(purchase_id, case, letter, around) {
             case.excused.insert(letter.group, letter.reason.clone());
         }
     }
-    for event in case.published.iter().filter(|event| !event.acknowledged) {
-        if !case
-            .facts
-            .iter()
-            .any(|fact| fact.event_id == event.event_id)
-        {
-            case.open.push(format!(
-                "{} has not published {}",
-                event.group, event.event_id
-            ));
-        }
-    }
+    let unpublished: Vec<Open> = (case.published.iter())
+        .filter(|event| !event.acknowledged)
+        .filter(|event| !(case.facts.iter()).any(|fact| fact.event_id == event.event_id))
+        .map(|event| Open {
+            group: event.group,
+            what: format!("{} has not published {}", event.group, event.event_id),
+            since: event.written_at,
+        })
+        .collect();
+    case.open.extend(unpublished);
     case.unfinished = standstill::of(case);
     case.has_gaps = !around.kept.tells_all_of(case);
+}
+
+/// What a group stated since its snapshot is not in what it keeps. What came from outside since then
+/// needs no word here: a group has it in its snapshot, or has not read it.
+fn place_young(case: &mut Case, shard: &Shard, around: &Around<'_>) {
+    for fact in &mut case.facts {
+        let at = fact.at;
+        fact.is_young = at.offset >= around.layout.of(at.topic, shard.number).noted_end;
+        if let (true, Some(group)) = (fact.is_young, Group::stating_on(at.topic)) {
+            case.open.push(Open {
+                group,
+                what: format!("{}@{} came while the audit looked", at.topic, at.offset),
+                since: at.recorded_at,
+            });
+        }
+    }
 }
 
 /// Where one record stands in every group that reads it. Only one that `counts` excuses: a
 /// contradiction is set aside for good.
 fn place_record(case: &mut Case, at: Place, counts: bool, shard: &Shard, around: &Around<'_>) {
-    if at.offset >= around.layout.of(at.topic, shard.number).noted_end {
-        case.is_young = true;
-        case.open.push(format!(
-            "{}@{} came while the audit looked",
-            at.topic, at.offset
-        ));
-    }
     for group in Group::ALL.into_iter().filter(|group| group.reads(at.topic)) {
         match shard.standing(group, at, around.books) {
             Standing::Unread => {
-                case.open.push(format!(
+                let what = format!(
                     "{group} has not read {}[{}]@{}",
                     at.topic, shard.number, at.offset
-                ));
+                );
+                case.open(group, at.recorded_at, what);
                 if !case.unread.contains(&group) {
                     case.unread.push(group);
                 }
@@ -83,13 +92,18 @@ pub(crate) fn check(purchase_id: &str, case: &Case, around: &Around<'_>, report:
     }
     let unexcused = (case.unfinished.iter()).find(|still| excuse(case, still).is_none());
     let stands = unexcused.or(case.unfinished.first());
-    let why = match (case.open.first(), stands) {
-        (Some(open), Some(still)) => format!("{}; {open}", still.stands),
-        (Some(open), None) => open.clone(),
+    let oldest = case.open.iter().min_by_key(|open| open.since);
+    let why = match (oldest, stands) {
+        (Some(open), Some(still)) => format!("{}; {}", still.stands, open.what),
+        (Some(open), None) => open.what.clone(),
         (None, Some(still)) => match excuse(case, still) {
             Some((group, reason)) => {
                 let what = format!("ended by what {group} set aside ({reason})");
                 report.count(Promise::Finished, what, 1);
+                // The money is not ended by that.
+                if let Some((since, what)) = provider::unknown(case).into_iter().min() {
+                    report.unexplained.purchase(purchase_id, since, &what);
+                }
                 return;
             }
             None => still.stands.clone(),
@@ -99,7 +113,9 @@ pub(crate) fn check(purchase_id: &str, case: &Case, around: &Around<'_>, report:
             return;
         }
     };
-    let since = case.since().unwrap_or_default();
+    let begun = unexcused.map(|_| case.begun());
+    let since = oldest.map(|open| open.since).into_iter().chain(begun);
+    let since = since.filter(|at| *at > 0).min().unwrap_or(case.begun());
     report.unexplained.purchase(purchase_id, since, &why);
     let age = around.now.saturating_sub(since);
     if age > around.grace_micros {

@@ -6,7 +6,6 @@ use crate::{
     Group,
     case::{Case, Stated},
     report::{Promise, Report},
-    shard::Shard,
 };
 
 const P: Promise = Promise::NothingInvented;
@@ -14,27 +13,21 @@ const P: Promise = Promise::NothingInvented;
 /// What dispatch may state of a purchase that never came: somebody had asked to cancel it.
 const WITHOUT_PURCHASE: [&str; 2] = ["PurchaseCancelled", "DispatchAtRisk"];
 
-pub(crate) fn check(
-    purchase_id: &str,
-    case: &Case,
-    shard: &Shard,
-    around: &Around<'_>,
-    report: &mut Report,
-) {
+pub(crate) fn check(purchase_id: &str, case: &Case, around: &Around<'_>, report: &mut Report) {
     if case.bought.is_none() && around.kept.may_have_lost_the_purchase_of(case) {
         report.unproven("purchases that are gone from their topic", 1);
     } else {
         rows(purchase_id, case, report);
-        for fact in case.facts.iter().filter(|_| !case.is_young) {
+        for fact in case.old_facts() {
             purchase_of(purchase_id, case, fact, report);
         }
     }
-    for fact in (case.facts.iter()).filter(|_| !case.has_gaps && !case.is_young) {
+    for fact in case.old_facts().filter(|_| !case.has_gaps) {
         cause_of(purchase_id, case, fact, report);
     }
     for fact in &case.facts {
         report.count(P, "facts on the topics", 1);
-        if fact.at.offset < around.layout.of(fact.at.topic, shard.number).noted_end {
+        if !fact.is_young {
             origin_of(purchase_id, case, fact, around, report);
         }
     }

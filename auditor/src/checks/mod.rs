@@ -24,7 +24,7 @@ mod stock;
 pub(crate) mod tests;
 mod timeline;
 
-use std::{collections::HashSet, io};
+use std::{collections::HashSet, io, path::Path};
 
 use crate::{
     Group,
@@ -63,9 +63,9 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// Nothing yet; movements of stock are sorted into so many files.
-    pub(crate) fn new(files: i32) -> io::Result<Self> {
+    pub(crate) fn new(within: Option<&Path>, files: i32) -> io::Result<Self> {
         Ok(Self {
-            shelves: Shelves::new(files)?,
+            shelves: Shelves::new(within, files)?,
             totals: Totals::default(),
             poison: HashSet::new(),
         })
@@ -121,7 +121,7 @@ fn one(
     }
     accepted::check(purchase_id, case, shard, around, report);
     once::check(purchase_id, case, report);
-    invented::check(purchase_id, case, shard, around, report);
+    invented::check(purchase_id, case, around, report);
     money::check(purchase_id, case, totals, report);
     if around.has_provider {
         provider::check(purchase_id, case, around, totals, report);

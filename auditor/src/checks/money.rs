@@ -37,7 +37,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, totals: &mut Totals, report:
     if !case.excused.contains_key(&Group::Payment) {
         amounts_of_facts(purchase_id, case, bought, report);
     }
-    if case.open.is_empty() && case.was_read_by(Group::Payment) && !case.has_gaps {
+    if case.is_at_rest_in(Group::Payment) && !case.has_gaps {
         row_against_facts(purchase_id, case, row, report);
         terms_of_facts(purchase_id, case, row, report);
         ledger::against_facts(purchase_id, case, report);

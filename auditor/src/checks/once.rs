@@ -36,10 +36,10 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
         });
     }
     for (one, other) in EITHER {
-        let both = stated.contains_key(one) && stated.contains_key(other);
-        let is_return = (one, other) == SENT_AND_ENDED && case.is_return();
         // What tells a return may be younger than dispatch's snapshot.
-        let both = both && !is_return && !case.is_young;
+        let is_old = |kind| case.old_facts().any(|fact| fact.kind == kind);
+        let is_return = (one, other) == SENT_AND_ENDED && case.is_return();
+        let both = is_old(one) && is_old(other) && !is_return;
         report.require(!both, P, purchase_id, || format!("both {one} and {other}"));
     }
     for what in &case.altered {

@@ -136,31 +136,39 @@ fn judges(case: &Case, group: Group) -> bool {
 /// Money that moved at the provider longer ago than the grace, and of which the ledger knows
 /// nothing: no dead letter excuses that, for somebody's money is where nobody looks for it.
 fn moved_unknown(purchase_id: &str, case: &Case, around: &Around<'_>, report: &mut Report) {
+    for (since, what) in unknown(case) {
+        if around.now.saturating_sub(since) > around.grace_micros {
+            report.overdue(P, purchase_id, what);
+        }
+    }
+}
+
+/// Money that moved at the provider and of which the ledger does not know yet: since when, and how
+/// much. What it must know by now is judged otherwise.
+pub(super) fn unknown(case: &Case) -> Vec<(i64, String)> {
     if judges(case, Group::Payment) {
-        return;
+        return Vec::new();
     }
     let row = case.payment.as_ref();
     let last = |kind| case.provided(kind).max_by_key(|one| one.at);
     let (voided, captured, refunded) = (last("voided"), last("captured"), last("refunded"));
     let held = last("authorised").filter(|_| voided.is_none() && captured.is_none());
     let taken = captured.filter(|_| refunded.is_none());
-    for (one, known) in [
+    let moved = [
         (held, row.is_some_and(PaymentRow::was_authorised)),
         (taken, row.is_some_and(PaymentRow::was_captured)),
         (refunded, row.is_some_and(|row| row.state == "refunded")),
-    ] {
-        let Some(one) = one.filter(|one| around.now.saturating_sub(one.at) > around.grace_micros)
-        else {
-            continue;
-        };
-        if !known {
-            let what = format!(
-                "{} {} {} at the provider, and the ledger knows nothing of it",
-                one.amount_minor, one.currency, one.kind
-            );
-            report.overdue(P, purchase_id, what);
-        }
-    }
+    ];
+    let unknown = moved.into_iter().filter(|(_, is_known)| !is_known);
+    let unknown = unknown.filter_map(|(one, _)| one);
+    let said = unknown.map(|one| {
+        let what = format!(
+            "{} {} {} at the provider, and the ledger knows nothing of it",
+            one.amount_minor, one.currency, one.kind
+        );
+        (one.at, what)
+    });
+    said.collect()
 }
 
 /// We say that the provider refused to hold the money.
@@ -260,7 +268,7 @@ mod tests {
                 columns: Vec::new(),
             }),
             provider: vec![handed_over],
-            open: vec!["dispatch waits".to_owned()],
+            open: vec![given::open()],
             ..Case::default()
         };
         judge(&case).breaches()

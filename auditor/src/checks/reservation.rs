@@ -28,7 +28,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
     let Some((state, _)) = &case.reservation else {
         return;
     };
-    if case.open.is_empty() && case.was_read_by(Group::Inventory) && !case.has_gaps {
+    if case.is_at_rest_in(Group::Inventory) && !case.has_gaps {
         against_facts(purchase_id, case, state, report);
         against_movements(purchase_id, case, report);
     }
@@ -89,9 +89,8 @@ fn against_movements(purchase_id: &str, case: &Case, report: &mut Report) {
 
 /// What a purchase was told that there is not enough of.
 pub(crate) fn shortages(purchase_id: &str, case: &Case, shelves: &mut Shelves) {
-    // What took the stock away may be younger than the snapshot.
-    let facts = case.facts.iter().filter(|_| !case.is_young);
-    for rejected in facts.filter(|fact| fact.kind == "StockRejected") {
+    // What took the stock from a young one may be younger than the snapshot.
+    for rejected in (case.old_facts()).filter(|fact| fact.kind == "StockRejected") {
         for (sku, quantity) in &rejected.lines {
             shelves.rejected(&Shortage {
                 purchase_id,

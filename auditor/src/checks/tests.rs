@@ -1,7 +1,8 @@
 //! What the checks' own tests begin with: a purchase that was delivered and paid, at rest.
 
 use crate::{
-    case::{Bought, Case, Place, Stated},
+    Group,
+    case::{Bought, Case, Open, Place, Stated},
     checks::Around,
     kept::Kept,
     stores::Books,
@@ -29,6 +30,15 @@ pub(crate) fn around(check: impl FnOnce(&Around<'_>)) {
     });
 }
 
+/// Something that dispatch has yet to do.
+pub(crate) fn open() -> Open {
+    Open {
+        group: Group::Dispatch,
+        what: "dispatch waits".to_owned(),
+        since: 1,
+    }
+}
+
 /// A fact of which only the kind matters.
 pub(crate) fn fact(kind: &'static str) -> Stated {
     Stated {
@@ -45,6 +55,7 @@ pub(crate) fn fact(kind: &'static str) -> Stated {
         parcel: None,
         times: None,
         says: 0,
+        is_young: false,
     }
 }
 

@@ -157,7 +157,7 @@ fn row(purchase_id: &str, case: &Case, report: &mut Report) {
     let Some(row) = &case.timeline else {
         return;
     };
-    if !case.was_read_by(Group::Timeline) || !case.open.is_empty() {
+    if !case.is_at_rest_in(Group::Timeline) {
         return;
     }
     let status = shown::status_word(case);

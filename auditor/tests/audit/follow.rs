@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use auditor::{Follower, Inputs, Promise, Round};
+use auditor::{Follower, Inputs, Promise, Round, State};
 use sandbox::Faults;
 
 use crate::{
@@ -77,9 +77,9 @@ fn under_load_nothing_is_called_lost_and_what_waits_has_an_age() {
         assert!(*purchases > 200 && rounds > 0, "{rounds}: {}", round.report);
         running.stop().await;
         held_back(&world, &mut follower).await;
-        assert!(!follower.is_broken());
+        assert_eq!(follower.state(), State::Clean);
         doubled(&world, &mut follower).await;
-        assert!(follower.is_broken());
+        assert_eq!(follower.state(), State::Broken);
     });
 }
 

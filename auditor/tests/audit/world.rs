@@ -225,6 +225,7 @@ impl World {
             provider_journal: Some(folder.join("provider")),
             intents: Some(folder.join("intents")).filter(|path| path.exists()),
             grace: Duration::ZERO,
+            scratch: None,
             journal_retention: Duration::from_secs(3_600),
             now: now(),
         }

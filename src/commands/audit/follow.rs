@@ -7,12 +7,14 @@ use std::{
 };
 
 use anyhow::Context as _;
-use auditor::{AuditError, Follower, Round};
+use auditor::{AuditError, Follower, Round, State};
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Arguments, inputs,
+    Arguments,
+    ended::Ended,
+    inputs,
     live::{Live, Seen},
     metrics::Metrics,
     now,
@@ -25,8 +27,10 @@ use crate::{
     shutdown,
 };
 
-/// Without --grace nothing is ever too old.
-const NO_LIMIT: Duration = Duration::MAX;
+/// Between two rounds, unless it is said or they take long.
+const EVERY: Duration = Duration::from_secs(5);
+/// As many times as a round took nobody looks: snapshots hold back what a database clears away.
+const REST: u32 = 3;
 
 pub(super) async fn run(
     context: &Context,
@@ -37,15 +41,20 @@ pub(super) async fn run(
     let registry = Registry::new();
     let metrics = Metrics::new(&registry).context("register the metrics")?;
     let admin = serve(context, config, registry).await?;
+    // The longest that anybody in the shop waits for another by the deadlines: for answers, and then
+    // for what was reserved last to lapse.
+    let deadlines = &config.deadlines;
+    let grace = (deadlines.answers).saturating_add(deadlines.reservation);
     let inputs = tokio::select! {
-        inputs = inputs(config, asked, NO_LIMIT) => inputs?,
-        () = stop.cancelled() => return Ok(End::Done),
+        inputs = inputs(config, asked, grace) => inputs?,
+        () = stop.cancelled() => return Err(AuditError::Stopped.into()),
     };
     let mut following = Following {
         follower: Follower::new(inputs),
         metrics,
         live: Live::new(asked.json),
         every: asked.every,
+        last: None,
         unseen: None,
     };
     let rounds = following.rounds(&stop).await?;
@@ -77,7 +86,9 @@ struct Following {
     follower: Follower,
     metrics: Metrics,
     live: Live,
-    every: Duration,
+    every: Option<Duration>,
+    /// The last round that could look, and when it was.
+    last: Option<(Round, i64)>,
     /// Why the last round could not look.
     unseen: Option<AuditError>,
 }
@@ -100,7 +111,7 @@ impl Following {
             };
             self.say(&seen, looked)?;
             tokio::select! {
-                () = tokio::time::sleep(self.every) => {}
+                () = tokio::time::sleep(pause(self.every, seen.took)) => {}
                 () = stop.cancelled() => return Ok(rounds),
             }
         }
@@ -112,8 +123,11 @@ impl Following {
                 if self.unseen.take().is_some() {
                     tracing::warn!("everything can be looked at again");
                 }
-                self.metrics.looked(seen, &round, self.follower.is_broken());
-                self.live.looked(seen, &round, self.follower.is_broken())
+                let state = self.follower.state();
+                self.metrics.looked(seen, &round, state);
+                let said = self.live.looked(seen, &round, state);
+                self.last = Some((round, seen.at));
+                said
             }
             Err(error) => {
                 self.metrics.could_not_look(seen.at);
@@ -126,12 +140,41 @@ impl Following {
 
     /// What everything has come to.
     fn end(mut self, rounds: u64) -> anyhow::Result<End> {
-        let is_broken = self.follower.is_broken();
-        self.live.end(rounds, is_broken, self.unseen.is_some())?;
+        let ended = Ended {
+            rounds,
+            state: self.follower.state(),
+            last: self.last.as_ref(),
+            is_unseen: self.unseen.is_some() || self.last.is_none(),
+        };
+        self.live.end(&ended)?;
+        let is_explained = ended.is_explained();
         match self.unseen {
-            _ if is_broken => Ok(End::No),
+            _ if self.follower.state() != State::Clean => Ok(End::No),
             Some(error) => Err(error.into()),
-            None => Ok(End::Done),
+            None if self.last.is_none() => Err(AuditError::Stopped.into()),
+            None if is_explained => Ok(End::Done),
+            None => Ok(End::NotYet),
         }
+    }
+}
+
+/// How long nobody looks after a round.
+fn pause(every: Option<Duration>, took: Duration) -> Duration {
+    every.unwrap_or_else(|| EVERY.max(took.saturating_mul(REST)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{EVERY, pause};
+
+    #[test]
+    fn long_rounds_are_rarer_unless_somebody_says_how_often() {
+        let second = Duration::from_secs(1);
+        assert_eq!(pause(None, second), EVERY);
+        assert_eq!(pause(None, 60 * second), 180 * second);
+        assert_eq!(pause(Some(second), 60 * second), second);
+        assert_eq!(pause(None, Duration::MAX), Duration::MAX);
     }
 }

@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
-use auditor::{AuditError, CLEAN, Promise, Round, Unexplained};
+use auditor::{AuditError, Promise, Round, State, Unexplained};
 use serde_json::{Value, json};
 
+use super::ended::Ended;
 use crate::output;
 
 /// When a round was, and how long it took.
@@ -51,19 +52,24 @@ impl Live {
         &mut self,
         seen: &Seen,
         round: &Round,
-        is_broken: bool,
+        state: State,
     ) -> anyhow::Result<()> {
         if self.way == Way::Json {
-            return line_of(&object(seen, round, is_broken));
+            return line_of(&object(seen, round, state));
         }
         for one in &round.new {
             let (promise, breach) = (one.promise.title(), &one.breach);
+            let kind = if one.overdue { "OVERDUE" } else { "BREACH" };
             self.stays(&format!(
-                "BREACH  {promise}: {}: {}",
+                "{kind}  {promise}: {}: {}",
                 breach.subject, breach.what
             ))?;
         }
-        let state = if is_broken { "BROKEN" } else { "ok" };
+        let state = match state {
+            State::Clean => "ok",
+            State::Overdue => "OVERDUE",
+            State::Broken => "BROKEN",
+        };
         self.passes(&format!(
             "{} round {} ({:.1} s) {state}: {} purchases, {}",
             output::time(seen.at),
@@ -93,21 +99,11 @@ impl Live {
     }
 
     /// What it has come to.
-    pub(super) fn end(
-        &mut self,
-        rounds: u64,
-        is_broken: bool,
-        is_unseen: bool,
-    ) -> anyhow::Result<()> {
-        let verdict = match (is_broken, is_unseen) {
-            (true, _) => "a promise is broken",
-            (false, true) => "the last round could not look",
-            (false, false) => CLEAN,
-        };
-        if self.way == Way::Json {
-            return line_of(&json!({"rounds": rounds, "verdict": verdict}));
+    pub(super) fn end(&mut self, ended: &Ended<'_>) -> anyhow::Result<()> {
+        match self.way {
+            Way::Json => line_of(&ended.object()),
+            _ => self.stays(&format!("{} rounds: {}", ended.rounds, ended.verdict())),
         }
-        self.stays(&format!("{rounds} rounds: {verdict}"))
     }
 
     /// A line that stays.
@@ -144,30 +140,45 @@ fn purchases(round: &Round) -> i64 {
         .unwrap_or_default()
 }
 
-fn object(seen: &Seen, round: &Round, is_broken: bool) -> Value {
+fn object(seen: &Seen, round: &Round, state: State) -> Value {
     let open = &round.report.unexplained;
-    let oldest = open.oldest.as_ref().map(|oldest| {
-        json!({
-            "subject": oldest.subject,
-            "since": output::time(oldest.since),
-            "age_seconds": seconds(oldest.age_micros(seen.at)),
-            "waits_for": oldest.waits_for,
-        })
-    });
     json!({
         "round": seen.round,
         "at": output::time(seen.at),
         "seconds": seen.took.as_secs_f64(),
-        "state": if is_broken { "broken" } else { "clean" },
+        "state": word(state),
         "purchases": purchases(round),
         "unexplained": open.purchases,
-        "oldest": oldest,
+        "oldest": oldest(open, seen.at),
+        "overdue": round.report.overdue,
         "findings": round.new,
         "unproven": round.report.unproven,
     })
 }
 
-fn under_way(open: &Unexplained, now: i64) -> String {
+/// What has waited longest; null when nothing waits.
+pub(super) fn oldest(open: &Unexplained, now: i64) -> Value {
+    let Some(oldest) = &open.oldest else {
+        return Value::Null;
+    };
+    json!({
+        "subject": oldest.subject,
+        "since": output::time(oldest.since),
+        "age_seconds": seconds(oldest.age_micros(now)),
+        "waits_for": oldest.waits_for,
+    })
+}
+
+/// As a state is named in JSON and in metrics.
+pub(super) fn word(state: State) -> &'static str {
+    match state {
+        State::Clean => "clean",
+        State::Overdue => "overdue",
+        State::Broken => "broken",
+    }
+}
+
+pub(super) fn under_way(open: &Unexplained, now: i64) -> String {
     let Some(oldest) = &open.oldest else {
         return "all explained".to_owned();
     };

@@ -1,7 +1,7 @@
 //! The metrics of `counterflow audit --follow`: what it found, and how long the oldest purchase has
 //! waited, also while it cannot look.
 
-use auditor::{Promise, Round};
+use auditor::{Promise, Round, State};
 use axum::{
     Router,
     http::{StatusCode, header},
@@ -10,7 +10,7 @@ use axum::{
 };
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
-use super::live::{Seen, seconds};
+use super::live::{Seen, seconds, word};
 
 pub(super) struct Metrics {
     rounds: IntCounterVec,
@@ -27,7 +27,7 @@ impl Metrics {
         let rounds = IntCounterVec::new(
             Opts::new(
                 "counterflow_audit_rounds_total",
-                "Rounds by what they came to: clean, broken, could_not_look.",
+                "Rounds by what they came to: clean, overdue, broken, could_not_look.",
             ),
             &["outcome"],
         )?;
@@ -56,7 +56,7 @@ impl Metrics {
         registry.register(Box::new(unexplained.clone()))?;
         registry.register(Box::new(round_seconds.clone()))?;
         // A rate needs a beginning.
-        for outcome in ["clean", "broken", "could_not_look"] {
+        for outcome in ["clean", "overdue", "broken", "could_not_look"] {
             rounds.with_label_values(&[outcome]);
         }
         for promise in Promise::ALL {
@@ -72,9 +72,8 @@ impl Metrics {
         })
     }
 
-    pub(super) fn looked(&mut self, seen: &Seen, round: &Round, is_broken: bool) {
-        let outcome = if is_broken { "broken" } else { "clean" };
-        self.rounds.with_label_values(&[outcome]).inc();
+    pub(super) fn looked(&mut self, seen: &Seen, round: &Round, state: State) {
+        self.rounds.with_label_values(&[word(state)]).inc();
         for one in &round.new {
             let promise = label(one.promise);
             self.findings.with_label_values(&[promise.as_str()]).inc();

@@ -104,7 +104,11 @@ impl Recount {
             let has = stored.get(place).copied().unwrap_or_default();
             let says = self.computed.pairs.get(place).copied().unwrap_or_default();
             report.require(has == says, P, &counting.name_of(*window), || {
-                format!("baskets with {pair:?}: analytics has {has}, the topics say {says}")
+                let (one, other) = pair;
+                format!(
+                    "baskets with item {one} and item {other}: analytics has {has}, the topics \
+                     say {says}"
+                )
             });
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn check(purchase_id: &str, case: &Case, report: &mut Report) {
     let Some((_, says)) = &case.counted else {
         return;
     };
-    if case.has_gaps || !case.open.is_empty() || !case.was_read_by(Group::Analytics) {
+    if case.has_gaps || !case.is_at_rest_in(Group::Analytics) {
         return;
     }
     report.require(
