@@ -12,8 +12,8 @@
 //! - What a snapshot says was published, read or decided stood on the topics before (2), so (4),
 //!   which is later, reads it: where it is missing, it was lost. Had the topics been read first, it
 //!   would have been called lost for having been published a moment ago.
-//! - What a journal of (3) says was acknowledged is on the topics by (4); what a snapshot of (2) says
-//!   the provider did is in its journal by (3).
+//! - What a journal of (3) says that Kafka acknowledged is on the topics by (4); what a spool did waits
+//!   for the broker to take it. What a snapshot of (2) says the provider did is in its journal by (3).
 //! - A fact behind the ends of (1) may be younger than a snapshot, and younger than the end of a topic
 //!   that was read before its own: what it follows from may seem to be missing. It is *young*: it is
 //!   not judged itself, bears out what follows from it, and keeps what its own group holds from being
@@ -24,7 +24,7 @@
 //!   have come to an end, and an end is left only for another that a record on a topic brings about.
 //!
 //! What then remains unexplained waits for something by name (a record that a group has not read, a
-//! task, an event that is not published, a group that stands short of an end, money at the provider
+//! task, an event that is not published, a spool, a group that stands short of an end, money at the provider
 //! that the ledger does not know) and has an age from when that began; short of an end is a purchase
 //! from its first record on. The age never starts anew: what is lost without a trace is the purchase
 //! whose age grows. What is older than the grace is a breach until it is explained.

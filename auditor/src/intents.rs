@@ -21,7 +21,7 @@ use crate::{
 #[serde(rename_all = "snake_case", tag = "line")]
 enum Line {
     Intent(Intent),
-    Outcome { number: u64, outcome: String },
+    Outcome(Outcome),
 }
 
 #[derive(Deserialize)]
@@ -37,6 +37,15 @@ struct Intent {
     expected_reason: Option<String>,
     #[serde(default)]
     record_sha256: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    number: u64,
+    outcome: String,
+    /// Journals that do not say it are of runs that are over.
+    #[serde(default)]
+    at: i64,
 }
 
 /// An intent whose outcome is not read yet.
@@ -66,9 +75,13 @@ pub(crate) fn sort(
             break;
         }
         match serde_json::from_str(&text).map_err(|error| unreadable(&error))? {
-            Line::Outcome { number, outcome } => {
+            Line::Outcome(Outcome {
+                number,
+                outcome,
+                at,
+            }) => {
                 if let Some(intent) = pending.remove(&number) {
-                    intent.end(outcome, spill, poisons)?;
+                    intent.end(outcome, at, spill, poisons)?;
                 }
             }
             Line::Intent(intent) => {
@@ -77,7 +90,7 @@ pub(crate) fn sort(
         }
     }
     for intent in pending.into_values() {
-        intent.end("unknown".to_owned(), spill, poisons)?;
+        intent.end("unknown".to_owned(), 0, spill, poisons)?;
     }
     Ok(())
 }
@@ -99,6 +112,7 @@ impl Intent {
             event_id: self.event_id,
             hash: self.content_hash,
             outcome,
+            at: 0,
         };
         Pending::OfPurchase(purchase_id, row)
     }
@@ -108,12 +122,13 @@ impl Pending {
     fn end(
         self,
         outcome: String,
+        at: i64,
         spill: &mut Spill,
         poisons: &mut Poisons,
     ) -> Result<(), std::io::Error> {
         match self {
             Self::OfPurchase(purchase_id, row) => {
-                let row = IntentRow { outcome, ..row };
+                let row = IntentRow { outcome, at, ..row };
                 spill.put(&purchase_id, Witness::Intent(row))
             }
             Self::Poison(content, poison) => {

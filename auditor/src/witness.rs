@@ -287,4 +287,6 @@ pub(crate) struct IntentRow {
     pub(crate) hash: Option<String>,
     /// `stored`, `spooled`, `accepted`, `refused` or `unknown`.
     pub(crate) outcome: String,
+    /// Since when that is known, microseconds; zero where nobody says.
+    pub(crate) at: i64,
 }

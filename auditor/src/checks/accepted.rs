@@ -112,11 +112,7 @@ fn intents(
         if acknowledged && !stands(row) && around.kept.may_have_lost_the_purchase_of(case) {
             report.unproven("intents of purchases that are gone from their topic", 1);
         } else if acknowledged && !stands(row) {
-            let what = format!(
-                "lost: {} was {} and is not on the topic",
-                row.what, row.outcome
-            );
-            report.breach(P, purchase_id, what);
+            lost(purchase_id, case, row, around, report);
         }
         let only_refused = (case.intents.iter())
             .filter(|other| other.hash == row.hash && other.event_id == row.event_id)
@@ -147,8 +143,65 @@ fn intents(
     }
 }
 
+/// Something that was acknowledged and is not on the topic. What Kafka has acknowledged must be there.
+/// What lies in a spool, the publisher's own or the storefront's, comes when the broker takes it: until
+/// the grace has passed it is under way.
+fn lost(purchase_id: &str, case: &Case, row: &IntentRow, around: &Around<'_>, report: &mut Report) {
+    let (what, outcome) = (&row.what, &row.outcome);
+    let lost = format!("lost: {what} was {outcome} and is not on the topic");
+    if outcome == "stored" {
+        report.breach(P, purchase_id, lost);
+        return;
+    }
+    // A purchase that has not come to an end otherwise has an age of its own.
+    if case.open.is_empty() && case.unfinished.is_empty() {
+        let waits = format!("a {what} that was {outcome} is not on its topic yet");
+        report.unexplained.purchase(purchase_id, row.at, &waits);
+    }
+    if around.now.saturating_sub(row.at) > around.grace_micros {
+        report.overdue(P, purchase_id, lost);
+    }
+}
+
 fn content_stands(case: &Case, hash: Option<&str>) -> bool {
     let first = case.bought.iter().map(|bought| bought.hash.as_str());
     let later = case.contradictions.iter().map(|one| one.hash.as_str());
     first.chain(later).any(|known| Some(known) == hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests as given, *};
+
+    fn judged(outcome: &str, at: i64, grace_micros: i64) -> Report {
+        let row = IntentRow {
+            what: "purchase".to_owned(),
+            event_id: "e".to_owned(),
+            hash: Some("hash".to_owned()),
+            outcome: outcome.to_owned(),
+            at,
+        };
+        let mut report = Report::default();
+        given::around(|around| {
+            let around = Around {
+                grace_micros,
+                kept: around.kept.clone(),
+                ..*around
+            };
+            lost("p", &Case::default(), &row, &around, &mut report);
+        });
+        report
+    }
+
+    #[test]
+    fn what_lies_in_a_spool_is_under_way_until_the_grace_has_passed() {
+        let young = judged("accepted", 999_000, 2_000);
+        assert!(young.is_clean());
+        let oldest = young.unexplained.oldest.unwrap();
+        assert_eq!((oldest.subject.as_str(), oldest.since), ("p", 999_000));
+        let old = judged("spooled", 990_000, 2_000);
+        assert_eq!((old.breaches(), old.overdue), (1, 1), "it may still come");
+        let stored = judged("stored", 999_999, 2_000);
+        assert_eq!((stored.breaches(), stored.overdue), (1, 0));
+    }
 }

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -48,6 +49,9 @@ pub enum Line {
         number: u64,
         /// See [`Outcome::as_str`].
         outcome: String,
+        /// When it was known, microseconds since the epoch; zero where that was not taken down.
+        #[serde(default)]
+        at: i64,
     },
 }
 
@@ -114,6 +118,7 @@ impl Journal {
         self.line(&Line::Outcome {
             number,
             outcome: outcome.as_str().to_owned(),
+            at: now(),
         })
     }
 
@@ -156,6 +161,14 @@ pub fn fingerprint(key: Option<&[u8]>, payload: Option<&[u8]>) -> String {
     }
     let digest = hash.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// By the machine's clock: a run whose pace is a test's own is journalled all the same.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    })
 }
 
 fn intent(action: &Action) -> Line {

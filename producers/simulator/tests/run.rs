@@ -109,7 +109,9 @@ async fn a_run_publishes_what_its_journal_and_its_report_say() {
                 assert!(!outcomes.contains_key(&number), "an intent comes first");
                 intents.insert(event_id);
             }
-            Line::Outcome { number, outcome } => _ = outcomes.insert(number, outcome),
+            Line::Outcome {
+                number, outcome, ..
+            } => _ = outcomes.insert(number, outcome),
         }
     }
     assert_eq!(outcomes.len(), 2_000);
