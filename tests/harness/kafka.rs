@@ -214,14 +214,37 @@ impl Kafka {
     /// # Errors
     /// When it does not come back: its log.
     pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.begin_restart()?;
+        let bootstrap = self.bootstrap();
+        let server = self.server.as_mut().expect("it has begun");
+        let ready = server.until_ready(READY_WITHIN, || answers(&bootstrap));
+        if ready.is_err() {
+            self.server = None;
+        }
+        ready
+    }
+
+    /// The same without waiting until it answers.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin_restart(&mut self) -> anyhow::Result<()> {
         self.shut_down()?;
         let mut command = self.java("kafka.Kafka", "512m");
         command.arg(self.folder.join("server.properties"));
-        let mut server = Server::start("Kafka", &mut command, &self.log(), "KILL")?;
-        let bootstrap = self.bootstrap();
-        server.until_ready(READY_WITHIN, || answers(&bootstrap))?;
-        self.server = Some(server);
+        self.server = Some(Server::start("Kafka", &mut command, &self.log(), "KILL")?);
         Ok(())
+    }
+
+    /// Its process id, unless it was killed.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid)
+    }
+
+    /// The end of its log, if it has ended by itself.
+    pub fn last_words(&mut self) -> Option<String> {
+        self.server.as_mut().and_then(Server::last_words)
     }
 
     /// Ends it in order, if it runs: everything is written out, and it starts again without looking at it.

@@ -178,16 +178,44 @@ impl Postgres {
             server.wait(READY_WITHIN)?;
         }
         self.server = None;
-        let log = self.log();
-        let mut server = Server::start("PostgreSQL", &mut self.command(), &log, "QUIT")?;
+        self.begin_restart()?;
         let probe = (self.programs.join("pg_isready"), self.port.to_string());
-        server.until_ready(READY_WITHIN, || {
+        let server = self.server.as_mut().expect("it has begun");
+        let ready = server.until_ready(READY_WITHIN, || {
             let mut pg_isready = Command::new(&probe.0);
             pg_isready.args(["--quiet", "--host=127.0.0.1", "--port", &probe.1]);
             pg_isready.status().is_ok_and(|status| status.success())
-        })?;
-        self.server = Some(server);
+        });
+        if ready.is_err() {
+            self.server = None;
+        }
+        ready
+    }
+
+    /// Starts it again after it was killed, without waiting until it answers.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin_restart(&mut self) -> anyhow::Result<()> {
+        let log = self.log();
+        self.server = Some(Server::start(
+            "PostgreSQL",
+            &mut self.command(),
+            &log,
+            "QUIT",
+        )?);
         Ok(())
+    }
+
+    /// The id of its first process, whose children are all others; none when it was killed.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid)
+    }
+
+    /// The end of its log, if it has ended by itself.
+    pub fn last_words(&mut self) -> Option<String> {
+        self.server.as_mut().and_then(Server::last_words)
     }
 
     /// Kills all its processes with SIGKILL, as the kernel does when memory runs out.

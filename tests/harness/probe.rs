@@ -1,6 +1,6 @@
 //! Asking a process over HTTP from a test that is not asynchronous: what it answers, or that it does not.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use anyhow::Context as _;
 
@@ -63,10 +63,17 @@ pub fn post_form(
 async fn ask(
     request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
 ) -> anyhow::Result<(u16, String)> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(ANSWER_WITHIN)
-        .build()?;
-    let answer = request(&client).send().await?;
+    let answer = request(client()).send().await?;
     Ok((answer.status().as_u16(), answer.text().await?))
+}
+
+/// One for all: making it reads every certificate of the machine, which takes longer than to ask. It keeps
+/// no connection, for the next to ask does so on a runtime of its own.
+fn client() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let builder = reqwest::Client::builder().no_proxy();
+        let builder = builder.timeout(ANSWER_WITHIN).pool_max_idle_per_host(0);
+        builder.build().expect("a client needs nothing but memory")
+    })
 }

@@ -96,6 +96,12 @@ impl Server {
         self.ended
     }
 
+    /// How it ended and the last lines of its log, if it has ended.
+    pub(crate) fn last_words(&mut self) -> Option<String> {
+        let status = self.exited()?;
+        Some(format!("{status}\n{}", tail(&self.log)))
+    }
+
     /// Sends a signal to the process alone.
     pub(crate) fn signal(&mut self, signal: Signal) {
         if self.exited().is_none() {
