@@ -4,6 +4,7 @@
 
 pub(crate) mod database;
 pub(crate) mod endurance;
+pub(crate) mod following;
 pub(crate) mod kills;
 pub(crate) mod load;
 pub(crate) mod members;

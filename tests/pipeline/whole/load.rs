@@ -11,6 +11,7 @@ use simulator::{Plan, Report, catalogue};
 
 use super::{
     members::Pipeline,
+    quiet::TOPICS,
     shop::{Counter, now},
     verdict,
 };
@@ -21,7 +22,7 @@ const FILLED: i64 = 10_000_000;
 const FEW: i64 = 2;
 
 /// What the auditor prints when every promise was kept.
-const KEPT: &str = "nothing lost, nothing doubled, nothing invented";
+pub(crate) const KEPT: &str = "nothing lost, nothing doubled, nothing invented";
 
 /// Items of which there are few: not the most wanted, or hardly anything would be sold.
 fn scarce_skus() -> impl Iterator<Item = String> {
@@ -122,12 +123,12 @@ impl Load {
         (plan, report)
     }
 
-    /// Judges a pipeline that is quiet, by SQL and by the auditor.
-    pub(crate) fn judge(&self, pipeline: &mut Pipeline, plan: &Plan, report: &Report) {
+    /// Judges a pipeline that is quiet, by SQL and by the auditor: what the latter said.
+    pub(crate) fn judge(&self, pipeline: &mut Pipeline, plan: &Plan, report: &Report) -> String {
         pipeline.assert_running();
         verdict::assert_single_effects(pipeline, plan, report);
         verdict::assert_stock_is_what_was_not_sold(pipeline, &self.shelves);
-        self.audit(pipeline);
+        self.audit(pipeline)
     }
 
     /// Of the items of which there were few, somebody was refused one.
@@ -148,4 +149,15 @@ impl Load {
         assert!(audit.contains(KEPT), "{audit}");
         audit
     }
+}
+
+/// How many records of the topics that the groups read an audit has read, by its own report.
+pub(crate) fn records_audited(audit: &str) -> i64 {
+    let counted = audit.lines().filter_map(|line| {
+        let (count, topic) = line.trim().split_once("  records of ")?;
+        TOPICS
+            .contains(&topic)
+            .then(|| count.parse::<i64>().unwrap())
+    });
+    counted.sum()
 }

@@ -26,8 +26,10 @@ const HELD_STILL: Duration = Duration::from_secs(8);
 fn a1_a_broker_that_is_killed_loses_nothing_and_work_goes_on_when_it_is_back() {
     let mut machine = Machine::new(Kafka::builder());
     machine.sells_over_http = true;
+    machine.is_followed = true;
     machine.sells_for(SHOPS_OPEN, |machine| {
         machine.until_at_work();
+        machine.audit().until_looked();
         machine.kafka.kill();
         until_spooled(machine);
         machine
@@ -36,6 +38,7 @@ fn a1_a_broker_that_is_killed_loses_nothing_and_work_goes_on_when_it_is_back() {
             .iter()
             .for_each(|member| member.assert_live());
         machine.kafka.restart().unwrap();
+        machine.audit().until_looked();
         machine.until_progress();
     });
 }

@@ -33,8 +33,10 @@ fn c1_a_database_that_is_gone_is_waited_for_and_nobody_leaves_the_group() {
     machine.pipeline.start_all(1);
     machine.until_all_wait_for("database");
     machine.postgres.restart().unwrap();
+    machine.is_followed = true;
     machine.sells_to(&load, SHOPS_OPEN, |machine| {
         machine.until_at_work();
+        machine.audit().until_looked();
         let before = rebalances(machine);
         machine.postgres.kill();
         machine.until_all_wait_for("database");
@@ -52,7 +54,9 @@ fn c1_a_database_that_is_gone_is_waited_for_and_nobody_leaves_the_group() {
             share < SHARE_MAX * members,
             "{share} processors while there is nothing to do"
         );
+        machine.audit().until_cannot_look();
         machine.postgres.restart().unwrap();
+        machine.audit().until_looked();
         machine.until_progress();
         assert_eq!(rebalances(machine), before, "nobody has left the group");
     });

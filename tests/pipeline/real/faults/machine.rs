@@ -14,6 +14,7 @@ use simulator::Plan;
 
 use crate::whole::{
     database::Database,
+    following::Following,
     load::Load,
     members::{Pipeline, SOON},
     quiet,
@@ -23,6 +24,11 @@ use crate::whole::{
 pub(super) const PURCHASES_PER_SECOND: f64 = 50.0;
 /// For everything to be done after the last fault has been healed, on a loaded machine.
 pub(super) const HEALED_WITHIN: Duration = Duration::from_secs(120);
+
+/// How long an audit that looks on rests between two rounds.
+const LOOKS_EVERY: Duration = Duration::from_millis(500);
+/// How often it has to have had a look in the middle of work.
+const LOOKS_MIN: usize = 3;
 
 /// The class of the processes that reach the broker through a proxy.
 const BEHIND: &str = "behind";
@@ -36,6 +42,10 @@ pub(super) struct Machine {
     /// Whether all that is sold is sold through the storefront. A shop that publishes by itself has no
     /// spool: it closes while the broker is away.
     pub(super) sells_over_http: bool,
+    /// Whether an audit looks on from before the fault until all is quiet again.
+    pub(super) is_followed: bool,
+    /// That audit, while the shops are open.
+    pub(super) following: Option<Following>,
 }
 
 impl Machine {
@@ -58,6 +68,8 @@ impl Machine {
             kafka,
             postgres,
             sells_over_http: false,
+            is_followed: false,
+            following: None,
         }
     }
 
@@ -79,6 +91,11 @@ impl Machine {
         eventually(SOON, "purchases are read", || {
             quiet::purchases_read(&self.pipeline).is_ok_and(|read| read > 50)
         });
+    }
+
+    /// The audit that looks on.
+    pub(super) fn audit(&mut self) -> &mut Following {
+        self.following.as_mut().expect("it was asked for")
     }
 
     /// Waits until every group has read more than it has by now, or all that there is.
@@ -125,8 +142,19 @@ impl Machine {
     ) {
         Load::until_open(&mut self.pipeline);
         let journal = self.pipeline.file("intents");
-        let (plan, report) = load.sell_while(plan, journal, || fault(self));
+        if self.is_followed {
+            self.following = Some(Following::begin(&self.pipeline, LOOKS_EVERY, &[]));
+        }
+        let (plan, report) = load.sell_while(plan, journal, || {
+            fault(self);
+            if let Some(following) = &mut self.following {
+                following.until_looked_at_work(LOOKS_MIN);
+            }
+        });
         quiet::until_quiet(&self.pipeline, HEALED_WITHIN);
+        if let Some(following) = self.following.take() {
+            following.judge(LOOKS_MIN);
+        }
         load.judge(&mut self.pipeline, &plan, &report);
     }
 

@@ -94,6 +94,7 @@ fn b3_a_member_that_was_too_long_between_two_polls_joins_again_by_itself() {
 #[test]
 fn b4_members_that_come_and_go_without_end_hold_no_partition_up() {
     let (mut machine, load) = opened(&Faults::default(), &[]);
+    machine.is_followed = true;
     machine.sells_while(&load, |machine| {
         let pipeline = &mut machine.pipeline;
         let groups = ["payment", "dispatch"];

@@ -16,6 +16,24 @@ impl Pipeline {
         own.map(|(_, own)| own.clone()).collect()
     }
 
+    /// Starts a command that goes on beside the members, with settings of its own. What it writes down for
+    /// a while is in the folder of the processes, and goes with it.
+    pub(crate) fn start_beside(
+        &self,
+        name: &str,
+        arguments: &[String],
+        settings: &[(&str, &str)],
+    ) -> Process {
+        let folder = self.file(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut environment = vec![("TMPDIR".to_owned(), folder.display().to_string())];
+        let own = settings.iter();
+        environment.extend(own.map(|(key, value)| (variable(key), (*value).to_owned())));
+        self.processes
+            .start_with(name, arguments, &environment)
+            .unwrap()
+    }
+
     /// Where the provider and the carrier listen.
     pub(crate) fn sandbox_port(&self) -> u16 {
         self.sandbox_port
