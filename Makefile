@@ -46,7 +46,7 @@ simulate: ## the whole choreography in memory, seed after seed, until it is stop
 fuzz: ## searches for inputs that break a promise: ARGS="--seconds 600 http_body", ARGS=--list
 	@tools/fuzz $(ARGS)
 
-mutants: ## breaks the product on purpose, one line at a time, and says which test notices; ARGS=name for one
+mutants: services ## breaks the product on purpose, one line at a time, and says which test notices; ARGS=name for one
 	@tools/needs build
 	cargo run --quiet --locked --package mutants -- $(ARGS)
 

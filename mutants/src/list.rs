@@ -29,6 +29,19 @@ const AUDITED: Test = integration(
     "audit",
     "retried::what_is_asked_again_after_a_lost_answer_is_done_once",
 );
+const SPOOL_KEPT: Test = integration(
+    "harness",
+    "pipeline",
+    "real::faults::spool_kept::a1_a_broker_that_is_killed_loses_nothing_and_work_goes_on_when_it_is_back",
+);
+const SPOOL_SYNCED: Test = unit(
+    "client",
+    "spool::tests::what_is_acknowledged_survives_the_loss_of_power",
+);
+const SPOOL_ORDERED: Test = unit(
+    "client",
+    "spool::tests::records_come_out_in_the_order_in_which_they_went_in",
+);
 const LAPSED: Test = integration(
     "auditor",
     "audit",
@@ -225,17 +238,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "spool-acknowledged-before-fsync",
         breaks: "the storefront answers before its record is on the disk",
-        caught_by: &[unit(
-            "client",
-            "spool::tests::what_is_acknowledged_survives_the_loss_of_power",
-        )],
+        caught_by: &[SPOOL_KEPT, SPOOL_SYNCED],
     },
     Mutant {
         name: "spool-drained-out-of-order",
         breaks: "what waited in the spool is published in another order",
-        caught_by: &[unit(
-            "client",
-            "spool::tests::records_come_out_in_the_order_in_which_they_went_in",
-        )],
+        caught_by: &[SPOOL_KEPT, SPOOL_ORDERED],
     },
 ];

@@ -3,6 +3,8 @@
  *
  *   slow N   fsync and fdatasync take N milliseconds longer
  *   full 0   nothing that would make a file longer is written: ENOSPC
+ *   forget 0 fsync and fdatasync note how long the file is, a line "LENGTH PATH" in DISK_FAULT.synced: what
+ *            lies behind that is not on the disk yet, and whoever kills the process cuts it off
  *   die N    the Nth write from now on to a file whose name ends in DISK_FAULT_FILE kills the process
  *
  * Writes over what a file already holds go through when the disk is full, as they do on a real one. */
@@ -31,15 +33,33 @@ static int fault(const char *wanted, long *number) {
     return sscanf(text, "%15s %ld", word, number) == 2 && strcmp(word, wanted) == 0;
 }
 
-static int sync_slowly(const char *name, int fd) {
-    long milliseconds = 0;
-    int (*next)(int) = dlsym(RTLD_NEXT, name);
-    if (fault("slow", &milliseconds)) usleep(milliseconds * 1000);
-    return next(fd);
+static void note(int fd, off_t length) {
+    char link[64], path[4096], name[4096 + 16], line[4096 + 32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t end = readlink(link, path, sizeof path - 1);
+    if (end < 0) return;
+    path[end] = 0;
+    snprintf(name, sizeof name, "%s.synced", getenv("DISK_FAULT"));
+    int notes = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (notes < 0) return;
+    int bytes = snprintf(line, sizeof line, "%lld %s\n", (long long)length, path);
+    if (write(notes, line, bytes) != bytes) abort();
+    close(notes);
 }
 
-int fsync(int fd) { return sync_slowly("fsync", fd); }
-int fdatasync(int fd) { return sync_slowly("fdatasync", fd); }
+static int sync_with(const char *name, int fd) {
+    long milliseconds = 0, unused = 0;
+    struct stat file;
+    int (*next)(int) = dlsym(RTLD_NEXT, name);
+    if (fault("slow", &milliseconds)) usleep(milliseconds * 1000);
+    int forgets = fault("forget", &unused) && fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
+    int outcome = next(fd);
+    if (forgets && outcome == 0) note(fd, file.st_size);
+    return outcome;
+}
+
+int fsync(int fd) { return sync_with("fsync", fd); }
+int fdatasync(int fd) { return sync_with("fdatasync", fd); }
 
 static void maybe_die(int fd) {
     static long writes = 0;

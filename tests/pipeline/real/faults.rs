@@ -2,8 +2,11 @@
 //! with its row in the table of `tests/README.md` and whose first line is what is promised.
 
 mod broker;
+mod clocks;
+mod damaged;
 mod database;
 mod database_disk;
+mod database_passing;
 mod database_schema;
 mod ends;
 mod fenced;
@@ -18,5 +21,7 @@ mod poison;
 mod provider;
 mod registry;
 mod replays;
+mod spool;
+mod spool_kept;
 mod storefront;
 mod topics;

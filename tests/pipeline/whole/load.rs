@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::LazyLock,
 };
 
 use sandbox::Faults;
@@ -20,6 +21,13 @@ use super::{
 const FILLED: i64 = 10_000_000;
 /// Less than is wanted of some, so that members compete for the last.
 const FEW: i64 = 2;
+
+/// Other shops with `COUNTERFLOW_SEED`.
+static SEED: LazyLock<u64> = LazyLock::new(|| {
+    std::env::var("COUNTERFLOW_SEED").map_or(7, |seed| {
+        seed.parse().expect("COUNTERFLOW_SEED is a number")
+    })
+});
 
 /// What the auditor prints when every promise was kept.
 pub(crate) const KEPT: &str = "nothing lost, nothing doubled, nothing invented";
@@ -70,7 +78,7 @@ impl Load {
 
     /// Shops of every kind: `actions` of them, at so many per second if paced.
     pub(crate) fn plan(actions: u64, rate: Option<f64>) -> Plan {
-        let mut plan = Plan::new(7, now());
+        let mut plan = Plan::new(*SEED, now());
         plan.count = Some(actions);
         plan.rate = rate;
         plan.shares.http = 0.2;

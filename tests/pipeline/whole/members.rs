@@ -69,6 +69,7 @@ pub(crate) struct Member {
     port: u16,
     environment: Vec<(String, String)>,
     process: Process,
+    was_asked_to_stop: bool,
 }
 
 impl Pipeline {
@@ -250,6 +251,7 @@ impl Pipeline {
             port,
             environment,
             process,
+            was_asked_to_stop: false,
         });
         self.members.len() - 1
     }
@@ -280,21 +282,17 @@ impl Pipeline {
 
     /// Asks a member to end, which it has to do in order.
     pub(crate) fn stop(&mut self, which: usize) {
-        let status = self.members[which]
-            .process
-            .terminate(Duration::from_secs(20))
-            .unwrap();
-        assert!(
-            status.success(),
-            "{} ended with {status}",
-            self.members[which].name
-        );
+        let member = &mut self.members[which];
+        member.was_asked_to_stop = true;
+        let status = member.process.terminate(Duration::from_secs(20)).unwrap();
+        assert!(status.success(), "{} ended with {status}", member.name);
     }
 
     /// Starts a member again that has ended.
     pub(crate) fn start_again(&mut self, which: usize) {
         let member = &mut self.members[which];
         let (name, group) = (member.name.clone(), member.group);
+        member.was_asked_to_stop = false;
         member.process = self
             .processes
             .start_with(&name, &[group], &member.environment)

@@ -1,13 +1,8 @@
-//! A: the broker itself: killed, held still, not there yet, and with too few replicas.
+//! A: the broker itself: not there yet, and with too few replicas. Where it is killed: `spool_kept`.
 
 use std::time::{Duration, Instant};
 
-use harness::{
-    Broker as _, eventually,
-    kafka::{Cluster, Kafka},
-    postgres::Postgres,
-    records,
-};
+use harness::{Broker as _, eventually, kafka::Cluster, postgres::Postgres, records};
 use rdkafka::{
     admin::{AdminOptions, NewTopic, TopicReplication},
     error::RDKafkaErrorCode,
@@ -15,59 +10,19 @@ use rdkafka::{
 use sandbox::Faults;
 
 use super::machine::Machine;
-use crate::whole::{load::Load, members::SOON};
+use crate::whole::{
+    load::Load,
+    members::{Member, SOON},
+};
 
 const SHOPS_OPEN: Duration = Duration::from_secs(8);
-/// Longer than a member's session, and than the storefront waits for the broker.
-const HELD_STILL: Duration = Duration::from_secs(8);
+/// Longer than any single try to reach a broker may take.
+const NO_BROKER_FOR: Duration = Duration::from_secs(16);
+/// A process has several clients, and each has to wait longer after each try, up to half a second.
+const TRIES_PER_SECOND_MAX: f64 = 16.0;
+const TRIES_PER_SECOND_MIN: f64 = 0.5;
 
-/// A broker that is killed and started again loses nothing that it acknowledged, and work goes on by itself.
-#[test]
-fn a1_a_broker_that_is_killed_loses_nothing_and_work_goes_on_when_it_is_back() {
-    let mut machine = Machine::new(Kafka::builder());
-    machine.sells_over_http = true;
-    machine.is_followed = true;
-    machine.sells_for(SHOPS_OPEN, |machine| {
-        machine.until_at_work();
-        machine.audit().until_looked();
-        machine.kafka.kill();
-        until_spooled(machine);
-        machine
-            .pipeline
-            .members
-            .iter()
-            .for_each(|member| member.assert_live());
-        machine.kafka.restart().unwrap();
-        machine.audit().until_looked();
-        machine.until_progress();
-    });
-}
-
-/// While the broker holds still, the storefront answers within its deadline and holds a bounded queue;
-/// afterwards nothing is doubled.
-#[test]
-fn a2_a_broker_that_holds_still_for_longer_than_a_session_doubles_nothing() {
-    let mut machine = Machine::new(Kafka::builder());
-    machine.sells_over_http = true;
-    machine.sells_for(SHOPS_OPEN, |machine| {
-        machine.until_at_work();
-        machine.kafka.stop();
-        let held = Instant::now();
-        // What the shops sell over HTTP is accepted all the same, and lies on the disk.
-        until_spooled(machine);
-        while held.elapsed() < HELD_STILL {
-            machine
-                .pipeline
-                .members
-                .iter()
-                .for_each(|member| member.assert_live());
-        }
-        machine.kafka.cont();
-        machine.until_progress();
-    });
-}
-
-fn until_spooled(machine: &Machine) {
+pub(super) fn until_spooled(machine: &Machine) {
     eventually(SOON, "the storefront keeps purchases on its disk", || {
         machine
             .pipeline
@@ -79,20 +34,30 @@ fn until_spooled(machine: &Machine) {
 /// A process that finds no broker starts, is not ready, and becomes so by itself.
 #[test]
 fn a5_processes_that_find_no_broker_live_without_being_ready_until_there_is_one() {
-    let mut machine = Machine::new(Kafka::builder());
+    let mut machine = Machine::behind_a_proxy();
     machine.sells_over_http = true;
     let load = Load::open(&mut machine.pipeline, &Faults::default());
     machine.kafka.kill();
     machine.pipeline.kill_storefront();
     machine.pipeline.start_all(1);
-    let ids: Vec<u32> = machine
-        .pipeline
-        .members
-        .iter()
-        .map(|one| one.id())
-        .collect();
+    let ids = |machine: &Machine| -> Vec<u32> {
+        let members = machine.pipeline.members.iter();
+        members.map(Member::id).collect()
+    };
+    let started = ids(&machine);
+    (machine.pipeline.members.iter()).for_each(Member::assert_live);
+    // They go on trying for as long as there is none, and do nothing else.
+    let (since, busy) = (Instant::now(), machine.processor_seconds());
+    let tries = machine.network().connections();
+    machine.hold(NO_BROKER_FOR);
+    let seconds = since.elapsed().as_secs_f64();
+    machine.assert_idle_since(&busy, since.elapsed());
+    let tries = (machine.network().connections() - tries) as f64 / seconds;
+    let processes = started.len() as f64 + 1.0;
+    eprintln!("a5: {tries:.1} tries a second of {processes} processes");
+    assert!(tries > TRIES_PER_SECOND_MIN * processes, "{tries} a second");
+    assert!(tries < TRIES_PER_SECOND_MAX * processes, "{tries} a second");
     for member in &machine.pipeline.members {
-        member.assert_live();
         let ready = member.probe("readyz").unwrap_or_default();
         assert_eq!(ready.0, 503, "{}: {}", member.name, ready.1);
     }
@@ -100,13 +65,7 @@ fn a5_processes_that_find_no_broker_live_without_being_ready_until_there_is_one(
 
     machine.kafka.restart().unwrap();
     machine.sells_to(&load, Duration::from_secs(2), |_| {});
-    let now: Vec<u32> = machine
-        .pipeline
-        .members
-        .iter()
-        .map(|one| one.id())
-        .collect();
-    assert_eq!(now, ids, "nobody was started again");
+    assert_eq!(ids(&machine), started, "nobody was started again");
 }
 
 /// With too few replicas in sync a purchase is refused, or spooled, rather than weakly kept; a change of

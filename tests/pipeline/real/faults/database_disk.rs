@@ -56,19 +56,13 @@ fn c6_a_disk_that_is_slow_to_sync_takes_nobody_for_dead() {
     let disk = Disk::new("").unwrap();
     machine(&disk).sells_for(SHOPS_OPEN, |machine| {
         machine.until_at_work();
-        let rebalances = |machine: &Machine| -> Vec<serde_json::Value> {
-            let members = machine.pipeline.members.iter();
-            members
-                .map(|member| member.status()["rebalances"].clone())
-                .collect()
-        };
-        let before = rebalances(machine);
+        let before = machine.rebalances();
         disk.set(DiskFault::SlowSync(SLOW_SYNC_MS));
         for _ in 0..5 {
             machine.until_progress();
         }
         assert_eq!(
-            rebalances(machine),
+            machine.rebalances(),
             before,
             "somebody was given shards anew"
         );

@@ -1,19 +1,21 @@
-//! B11 to B14: handlers that panic or hang, clocks that jump, and one key that has most of the load.
+//! B11, B12 and B14: handlers that panic or hang, and one key that has most of the load.
 
-use harness::{eventually, kafka::Kafka, records};
+use std::{collections::BTreeMap, time::Duration};
+
+use harness::{eventually, kafka::Kafka};
 use runtime::partitioner::partition_of;
 use sandbox::Faults;
-use schemas::topics;
 
 use super::machine::{HEALED_WITHIN, Machine};
 use crate::whole::{
     load::Load,
-    members::{GROUPS, Pipeline, SOON},
+    members::{GROUPS, SOON},
     quiet,
     shop::{self, Counter},
 };
 
-const HOUR_MICROS: i64 = 3_600_000_000;
+/// From the moment when a purchase is on its topic to its first effect, however much of one other lies beside it.
+const LATE_MAX: Duration = Duration::from_secs(10);
 
 #[test]
 fn b11_what_a_handler_panics_on_is_set_aside_and_the_others_go_on() {
@@ -104,29 +106,6 @@ fn b12_a_handler_that_hangs_is_seen_by_its_probe_and_started_again() {
 }
 
 #[test]
-fn b13_clocks_that_jump_double_nothing_lose_nothing_and_reorder_nothing() {
-    let mut machine = Machine::new(Kafka::builder());
-    let clock = machine.pipeline.file("clock");
-    let jump = |micros: i64| std::fs::write(&clock, micros.to_string()).unwrap();
-    jump(0);
-    machine
-        .pipeline
-        .set_environment(failpoints::CLOCK_VARIABLE, &clock.display().to_string());
-    let load = Load::open(&mut machine.pipeline, &Faults::default());
-    machine.pipeline.start_all(1);
-    machine.sells_while(&load, |machine| {
-        // Ahead, behind, and as a clock is that is set right in the end.
-        for micros in [HOUR_MICROS, -HOUR_MICROS, 500_000, -500_000, 0] {
-            jump(micros);
-            let read = quiet::purchases_read(&machine.pipeline).unwrap();
-            eventually(SOON, "work goes on", || {
-                quiet::purchases_read(&machine.pipeline).unwrap() > read + 50
-            });
-        }
-    });
-}
-
-#[test]
 fn b14_a_purchase_that_has_most_of_the_load_does_not_starve_the_others() {
     const OTHERS: usize = 400;
     let mut machine = Machine::new(Kafka::builder());
@@ -139,58 +118,51 @@ fn b14_a_purchase_that_has_most_of_the_load_does_not_starve_the_others() {
     let hot = shop::purchases(1, 2, 1).remove(0);
     let others = shop::purchases(2, 2, OTHERS);
     let partition = partition_of(hot.purchase_id.as_bytes(), 12);
-    // Nine of ten are the same purchase again, from the first to the last.
+    // Nine of ten are the same purchase again, from the first to the last. Others lie on the same partition.
     let load: Vec<_> = (others.iter())
         .flat_map(|other| std::iter::repeat_n(&hot, 9).chain([other]))
         .cloned()
         .collect();
-    // Before the hot one is done with all of its own, the others have had at least as large a share: one
-    // key has one owner, and the others have theirs.
-    let mut shares = Vec::new();
+    let mut published = BTreeMap::new();
     for chunk in load.chunks(500) {
         counter.buy(chunk);
-        shares.push(shares_read(pipeline, partition));
+        for other in chunk
+            .iter()
+            .filter(|one| one.purchase_id != hot.purchase_id)
+        {
+            published.insert(other.purchase_id.clone(), shop::now());
+        }
     }
-    let held_up = shares.iter().filter(|(hot, cold)| *cold < 0.5 * *hot);
-    assert!(
-        held_up.count() <= shares.len() / 4,
-        "hot and others: {shares:?}"
-    );
     quiet::until_quiet(pipeline, HEALED_WITHIN);
+    for (group, table) in [("payment", "payments"), ("dispatch", "dispatches")] {
+        let query = format!("SELECT purchase_id, created_at FROM {table}");
+        let (mut beside, mut elsewhere) = (Vec::new(), Vec::new());
+        for row in pipeline.database.look(group, &query).unwrap() {
+            let Some(published) = published.get(&row[0]) else {
+                continue;
+            };
+            let late = row[1].parse::<i64>().unwrap() - published;
+            match partition_of(row[0].as_bytes(), 12) == partition {
+                true => beside.push(late),
+                false => elsewhere.push(late),
+            }
+        }
+        let (beside, elsewhere) = (slowest(&beside), slowest(&elsewhere));
+        eprintln!("b14: {group} is at most {beside:?} late beside it, {elsewhere:?} elsewhere");
+        assert!(
+            beside < LATE_MAX,
+            "{group}: {beside:?}, {elsewhere:?} elsewhere"
+        );
+        assert!(elsewhere < LATE_MAX, "{group}: {elsewhere:?}");
+    }
     let query = "SELECT count(*) FROM purchases WHERE status = 'completed'";
     let completed = pipeline.database.number("timeline", query).unwrap();
     assert_eq!(usize::try_from(completed).unwrap(), OTHERS + 1);
     pipeline.succeed(&["audit"]);
 }
 
-/// Which share of its partition, and of all others, the slowest group has read.
-fn shares_read(pipeline: &Pipeline, hot: i32) -> (f64, f64) {
-    let ends = records::ends(&pipeline.bootstrap, &[topics::PURCHASES], SOON).unwrap();
-    let ends = &ends[0].next_offsets;
-    let query = format!(
-        "SELECT partition, next_offset FROM positions WHERE topic = '{}'",
-        topics::PURCHASES
-    );
-    let of_group = |(group, _): &(&str, _)| {
-        let rows = pipeline.database.look(group, &query).unwrap();
-        let (mut of_hot, mut of_others) = (0, 0);
-        for row in rows {
-            let (partition, read): (i32, i64) = (row[0].parse().unwrap(), row[1].parse().unwrap());
-            *if partition == hot {
-                &mut of_hot
-            } else {
-                &mut of_others
-            } += read;
-        }
-        let end = ends[usize::try_from(hot).unwrap()];
-        let share = |read: i64, end: i64| read as f64 / end.max(1) as f64;
-        (
-            share(of_hot, end),
-            share(of_others, ends.iter().sum::<i64>() - end),
-        )
-    };
-    let shares = GROUPS.iter().map(of_group);
-    shares
-        .min_by(|one, other| one.1.total_cmp(&other.1))
-        .unwrap()
+/// The longest of times in microseconds, of which there have to be some.
+fn slowest(times: &[i64]) -> Duration {
+    let most = times.iter().max().expect("there are some");
+    Duration::from_micros(u64::try_from(*most).unwrap_or_default())
 }

@@ -1,7 +1,10 @@
 //! What a fault is made on: the whole pipeline on services of its own, shops that go on selling meanwhile,
 //! and afterwards the verdict of SQL and of the auditor.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use harness::{
     Broker as _, eventually,
@@ -16,12 +19,14 @@ use crate::whole::{
     database::Database,
     following::Following,
     load::Load,
-    members::{Pipeline, SOON},
+    members::{Member, Pipeline, SOON},
     quiet,
 };
 
 /// A purchase makes about six events, so that groups and broker handle some 300 of them a second.
 pub(super) const PURCHASES_PER_SECOND: f64 = 50.0;
+/// Of them, what has to be reached with everything that is done meanwhile: below it there is no load to speak of.
+const SOLD_PER_SECOND_MIN: f64 = PURCHASES_PER_SECOND / 5.0;
 /// For everything to be done after the last fault has been healed, on a loaded machine.
 pub(super) const HEALED_WITHIN: Duration = Duration::from_secs(120);
 
@@ -29,6 +34,10 @@ pub(super) const HEALED_WITHIN: Duration = Duration::from_secs(120);
 const LOOKS_EVERY: Duration = Duration::from_millis(500);
 /// How often it has to have had a look in the middle of work.
 const LOOKS_MIN: usize = 3;
+/// The clock of `/proc/<pid>/stat`, on Linux whatever the kernel's own.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// Of one processor, for a member that waits, of an unoptimised build that is asked by its probes all the time.
+const WAITING_SHARE_MAX: f64 = 0.05;
 
 /// The class of the processes that reach the broker through a proxy.
 const BEHIND: &str = "behind";
@@ -88,7 +97,7 @@ impl Machine {
 
     /// Waits until every group is in the middle of its work.
     pub(super) fn until_at_work(&self) {
-        eventually(SOON, "purchases are read", || {
+        eventually(HEALED_WITHIN, "purchases are read", || {
             quiet::purchases_read(&self.pipeline).is_ok_and(|read| read > 50)
         });
     }
@@ -108,6 +117,62 @@ impl Machine {
             };
             read > *before.get_or_insert(read) || quiet::left(&self.pipeline).is_empty()
         });
+    }
+
+    /// Waits until every group has read so many purchases more: how long it took.
+    pub(super) fn until_read(&self, more: i64) -> Duration {
+        let since = Instant::now();
+        let mut before = None;
+        eventually(HEALED_WITHIN, "so many purchases are read", || {
+            let Ok(read) = quiet::purchases_read(&self.pipeline) else {
+                return false;
+            };
+            read >= *before.get_or_insert(read) + more
+        });
+        since.elapsed()
+    }
+
+    /// Waits for so long, in which every member has to say that it lives.
+    pub(super) fn hold(&self, time: Duration) {
+        let since = Instant::now();
+        while since.elapsed() < time {
+            (self.pipeline.members.iter()).for_each(Member::assert_live);
+        }
+    }
+
+    /// How often each member was given shards anew.
+    pub(super) fn rebalances(&self) -> Vec<serde_json::Value> {
+        let members = self.pipeline.members.iter();
+        members
+            .map(|member| member.status()["rebalances"].clone())
+            .collect()
+    }
+
+    /// What each member has had of the processors, in seconds.
+    pub(super) fn processor_seconds(&self) -> Vec<f64> {
+        let of = |member: &Member| -> f64 {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", member.id())).unwrap();
+            let (_, fields) = stat.rsplit_once(')').unwrap();
+            let ticks = fields.split_whitespace().skip(11).take(2);
+            ticks.map(|ticks| ticks.parse::<f64>().unwrap()).sum()
+        };
+        let members = self.pipeline.members.iter();
+        members
+            .map(|member| of(member) / TICKS_PER_SECOND)
+            .collect()
+    }
+
+    /// Asserts that no member has had more of the processors since then than one that waits needs.
+    pub(super) fn assert_idle_since(&self, before: &[f64], time: Duration) {
+        let now = self.processor_seconds();
+        for ((member, before), now) in self.pipeline.members.iter().zip(before).zip(now) {
+            let share = (now - before) / time.as_secs_f64();
+            assert!(
+                share < WAITING_SHARE_MAX,
+                "{}: {share:.3} of a processor while there is nothing to do",
+                member.name
+            );
+        }
     }
 
     /// Waits until every member says that it waits for something, and lives.
@@ -151,6 +216,9 @@ impl Machine {
                 following.until_looked_at_work(LOOKS_MIN);
             }
         });
+        let (rate, sold, seed) = (report.rate(), report.actions, plan.seed);
+        eprintln!("load: {sold} purchases, {rate:.0}/s, seed {seed}");
+        assert!(rate >= SOLD_PER_SECOND_MIN, "sold {rate:.1} a second");
         quiet::until_quiet(&self.pipeline, HEALED_WITHIN);
         if let Some(following) = self.following.take() {
             following.judge(LOOKS_MIN);
@@ -170,4 +238,12 @@ impl Machine {
             eventually(time, "the shops close", || opened.elapsed() >= time);
         });
     }
+}
+
+/// What a process has in memory.
+pub(super) fn resident_kib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let digits = line.unwrap().trim().trim_end_matches(" kB");
+    digits.parse().unwrap()
 }

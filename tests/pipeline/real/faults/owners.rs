@@ -15,77 +15,91 @@ use crate::whole::{
 
 /// For members to take each other's place, on a loaded machine.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(90);
+/// How long a group waits for the next poll here.
+const POLLS_WITHIN: &str = "8s";
 /// How often members come and go.
 const COMINGS: u32 = 8;
 
-/// One member of every group, and shops that are open.
-fn opened(faults: &Faults, armed: &[(&str, &str)]) -> (Machine, Load) {
+/// One member of every group, each armed with this or not at all, and shops that are open.
+fn opened(faults: &Faults, armed: Option<&str>) -> (Machine, Load) {
     let mut machine = Machine::new(Kafka::builder());
+    machine
+        .pipeline
+        .set("consumer.max_poll_interval", POLLS_WITHIN);
     let load = Load::open(&mut machine.pipeline, faults);
     for (group, _) in GROUPS {
-        let failpoints = armed.iter().find(|(armed, _)| *armed == group);
-        let failpoints = failpoints.map(|(_, failpoints)| *failpoints);
-        machine.pipeline.start_armed(group, failpoints, &[]);
+        machine.pipeline.start_armed(group, armed, &[]);
     }
     (machine, load)
 }
 
-fn first_of(pipeline: &Pipeline, group: &str) -> usize {
-    let found = pipeline
-        .members
-        .iter()
-        .position(|member| member.group == group);
-    found.expect("every group has a member")
+/// Waits until the first member of each group hangs at a step, and does something with each as soon as it does.
+fn until_each_hangs(
+    pipeline: &mut Pipeline,
+    step: &str,
+    mut then: impl FnMut(&mut Pipeline, usize),
+) {
+    let says = format!("failpoint: hangs at {step}");
+    let mut left: Vec<usize> = (0..GROUPS.len()).collect();
+    eventually(SOON, &says, || {
+        left.retain(|which| {
+            let hangs = pipeline.members[*which].says(&says);
+            if hangs {
+                then(pipeline, *which);
+            }
+            !hangs
+        });
+        left.is_empty()
+    });
 }
 
 #[test]
 fn b2_a_member_that_was_taken_for_dead_and_goes_on_writes_nothing() {
-    let (mut machine, load) = opened(&Faults::default(), &[("payment", "decoded:20:sleep=3000")]);
+    let (mut machine, load) = opened(&Faults::default(), Some("decoded:20:sleep=4000"));
     machine.sells_while(&load, |machine| {
         let pipeline = &mut machine.pipeline;
-        let zombie = first_of(pipeline, "payment");
-        eventually(SOON, "it is about to write", || {
-            pipeline.members[zombie].says("failpoint: hangs at decoded")
+        // Each is about to write.
+        until_each_hangs(pipeline, "decoded", |pipeline, which| {
+            pipeline.members[which].freeze();
         });
-        pipeline.members[zombie].freeze();
-        let heir = pipeline.start("payment", &[]);
-        pipeline.until_ready(heir);
+        let zombies = 0..pipeline.members.len();
         let read = quiet::purchases_read(pipeline).unwrap();
-        eventually(TAKEN_OVER_WITHIN, "the heir works", || {
+        let heirs = GROUPS.map(|(group, _)| pipeline.start(group, &[]));
+        heirs.iter().for_each(|heir| pipeline.until_ready(*heir));
+        eventually(TAKEN_OVER_WITHIN, "the heirs work", || {
             quiet::purchases_read(pipeline).unwrap() > read + 20
         });
-        pipeline.members[zombie].thaw();
-        eventually(
-            TAKEN_OVER_WITHIN,
-            "the batch of the one that was dead is refused",
-            || pipeline.members[zombie].metric("counterflow_fenced_batches_total") > 0.0,
-        );
-        pipeline.until_ready(zombie);
+        (zombies.clone()).for_each(|zombie| pipeline.members[zombie].thaw());
+        for zombie in zombies {
+            let member = &pipeline.members[zombie];
+            let awaited = format!("the batch of the {} that was dead is refused", member.group);
+            eventually(TAKEN_OVER_WITHIN, &awaited, || {
+                member.metric("counterflow_fenced_batches_total") > 0.0
+            });
+            pipeline.until_ready(zombie);
+        }
     });
 }
 
 #[test]
 fn b3_a_member_that_was_too_long_between_two_polls_joins_again_by_itself() {
-    let mut machine = Machine::new(Kafka::builder());
-    machine.pipeline.set("consumer.max_poll_interval", "8s");
-    let load = Load::open(&mut machine.pipeline, &Faults::default());
-    for (group, _) in GROUPS {
-        let late = Some("fetched:20:sleep=14000").filter(|_| group == "inventory");
-        machine.pipeline.start_armed(group, late, &[]);
-    }
+    let (mut machine, load) = opened(&Faults::default(), Some("fetched:20:sleep=14000"));
     machine.sells_while(&load, |machine| {
         let pipeline = &mut machine.pipeline;
-        let late = first_of(pipeline, "inventory");
-        eventually(SOON, "it does not poll", || {
-            pipeline.members[late].says("failpoint: hangs at fetched")
+        let mut before = [None; GROUPS.len()];
+        until_each_hangs(pipeline, "fetched", |pipeline, late| {
+            before[late] = pipeline.members[late].status()["rebalances"].as_u64();
         });
-        let before = pipeline.members[late].status()["rebalances"].as_u64();
-        eventually(TAKEN_OVER_WITHIN, "it was thrown out and is back", || {
-            let status = pipeline.members[late].status();
-            status["rebalances"].as_u64() > before && status["assigned"] == true
-        });
+        for (late, before) in before.iter().enumerate() {
+            let member = &pipeline.members[late];
+            let awaited = format!("{} was thrown out and is back", member.name);
+            eventually(TAKEN_OVER_WITHIN, &awaited, || {
+                let status = member.status();
+                status["rebalances"].as_u64() > *before && status["assigned"] == true
+            });
+        }
         let read = quiet::purchases_read(pipeline).unwrap();
-        eventually(TAKEN_OVER_WITHIN, "it works again", || {
+        eventually(TAKEN_OVER_WITHIN, "they work again", || {
             quiet::purchases_read(pipeline).unwrap() > read + 20
         });
     });
@@ -93,7 +107,7 @@ fn b3_a_member_that_was_too_long_between_two_polls_joins_again_by_itself() {
 
 #[test]
 fn b4_members_that_come_and_go_without_end_hold_no_partition_up() {
-    let (mut machine, load) = opened(&Faults::default(), &[]);
+    let (mut machine, load) = opened(&Faults::default(), None);
     machine.is_followed = true;
     machine.sells_while(&load, |machine| {
         let pipeline = &mut machine.pipeline;
@@ -134,32 +148,36 @@ fn b4_members_that_come_and_go_without_end_hold_no_partition_up() {
 fn b5_work_under_way_when_a_shard_is_taken_is_done_or_given_up_before_the_next_owner_begins() {
     // Calls are under way whenever anything happens, and a batch that is written and not committed is held
     // up for longer than letting go may take.
+    let slow = Shares {
+        latency_ms: Some(Span { min: 300, max: 900 }),
+        ..Shares::default()
+    };
     let faults = Faults {
-        authorise: Shares {
-            latency_ms: Some(Span { min: 300, max: 900 }),
-            ..Shares::default()
-        },
+        authorise: slow.clone(),
+        hand_over: slow,
         ..Faults::default()
     };
-    let (mut machine, load) = opened(&faults, &[("payment", "fenced:40:sleep=5000")]);
+    let (mut machine, load) = opened(&faults, Some("fenced:40:sleep=5000"));
     machine.sells_while(&load, |machine| {
         let pipeline = &mut machine.pipeline;
-        let busy = first_of(pipeline, "payment");
-        eventually(SOON, "a batch is written and not committed", || {
-            pipeline.members[busy].says("failpoint: hangs at fenced")
+        let mut next = Vec::new();
+        until_each_hangs(pipeline, "fenced", |pipeline, busy| {
+            next.push(pipeline.start(pipeline.members[busy].group, &[]));
         });
-        let next = pipeline.start("payment", &[]);
-        // It was not waited for: the callback is answered, the group goes on, and so do both of them.
-        pipeline.until_ready(next);
-        pipeline.until_ready(busy);
-        for which in [busy, next] {
+        // None was waited for: the callback is answered, the group goes on, and so do both of them.
+        for which in 0..pipeline.members.len() {
+            pipeline.until_ready(which);
+            let member = &pipeline.members[which];
             let shards = || {
-                pipeline.members[which].status()["shards"]
+                let status = member.status();
+                status["shards"]
                     .as_object()
                     .map_or(0, |shards| shards.len())
             };
-            eventually(TAKEN_OVER_WITHIN, "each has its half", || shards() == 6);
+            let awaited = format!("{} has its half", member.name);
+            eventually(TAKEN_OVER_WITHIN, &awaited, || shards() == 6);
         }
+        assert_eq!(next.len(), GROUPS.len());
     });
 }
 

@@ -5,6 +5,8 @@ mod batches;
 mod checks;
 mod gap;
 mod kinds;
+mod memory;
+mod redriven;
 mod rows;
 mod schemas_of_others;
 mod shared;
@@ -81,6 +83,7 @@ fn f13_a_schema_longer_than_any_of_ours_is_never_parsed() {
 #[test]
 fn f14_a_record_that_inflates_costs_bounded_memory() {
     shared().assert_row("f14");
+    shared().assert_bombs_were_cheap();
 }
 
 #[test]
@@ -124,6 +127,20 @@ fn f23_marks_of_transactions_are_passed_over_and_what_was_aborted_has_no_effect(
     shared().assert_aborted_is_unknown();
 }
 
+/// A record of another topic is set aside as such.
+#[test]
+fn a18_a_record_of_another_topic_is_set_aside_by_every_group_that_reads_it() {
+    shared().assert_row("a18");
+}
+
+/// A schema that is hostile is refused, whoever has registered it.
+#[test]
+fn d2_a_hostile_schema_that_the_registry_knows_is_refused_by_every_group() {
+    for registered in ["f11", "f13"] {
+        shared().assert_row(registered);
+    }
+}
+
 #[test]
 fn f24_what_is_readable_by_the_wrong_schema_is_caught_by_what_it_says() {
     shared().assert_row("f24");
@@ -140,6 +157,7 @@ fn f26_what_cannot_have_happened_moves_neither_money_nor_goods() {
 }
 
 #[test]
-fn what_is_set_aside_is_told_of_on_the_topic_of_its_group() {
+fn what_is_set_aside_is_told_of_on_the_topic_of_its_group_and_can_be_redriven() {
     shared().assert_all_is_told();
+    shared().assert_all_come_back();
 }

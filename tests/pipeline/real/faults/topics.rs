@@ -1,20 +1,21 @@
-//! A: what is done to topics and to what Kafka keeps of groups, and bytes that rot on the broker's disk.
+//! A: what is done to topics and to what Kafka keeps of groups.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::time::Duration;
 
-use harness::{Broker as _, eventually, kafka::Kafka, postgres, records, wait};
+use harness::{Broker as _, eventually, kafka::Kafka, postgres::Postgres, records, wait};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminOptions, NewPartitions},
     consumer::{BaseConsumer, CommitMode, Consumer as _},
 };
+use sandbox::Faults;
 use schemas::topics::PURCHASES;
 
-use super::machine::Machine;
+use super::machine::{Machine, PURCHASES_PER_SECOND};
 use crate::whole::{
     database::Database,
-    members::{GROUPS, Pipeline, SOON},
-    shop::{self, Counter},
+    load::Load,
+    members::{GROUPS, SOON},
 };
 
 /// Offsets that an operator resets or deletes repeat no effect.
@@ -74,6 +75,7 @@ fn begin_anew(kafka: &Kafka, group: &str, topics: &[&str]) {
     );
 }
 
+/// Whatever becomes of a record counts once.
 const COUNTED: &str = "coalesce(sum(applied + duplicates + ignored + set_aside + parked), 0)";
 
 fn counted(database: &Database, group: &str) -> i64 {
@@ -82,138 +84,79 @@ fn counted(database: &Database, group: &str) -> i64 {
         .unwrap()
 }
 
-fn counted_and_offsets(database: &Database, group: &str) -> (i64, i64) {
+/// How many records a group has dealt with, and how many lie between where it began and where it is.
+pub(super) fn counted_and_offsets(database: &Database, group: &str) -> (i64, i64) {
     let query =
         format!("SELECT {COUNTED}, coalesce(sum(next_offset - start_offset), 0) FROM positions");
     let row = &database.look(group, &query).unwrap()[0];
     (row[0].parse().unwrap(), row[1].parse().unwrap())
 }
 
-/// More partitions than shards halt nobody and reorder nothing, or are refused with a word.
+/// More partitions than shards halt nobody and reorder nothing, or are refused with a word: a member that runs
+/// notices, says so, and reads no further, so that no purchase is continued from another partition. The
+/// storefront goes on, by the new count.
 #[test]
 fn a11_partitions_that_are_added_to_one_topic_are_refused_with_a_word() {
-    let kafka = Kafka::start().unwrap();
-    let (mut pipeline, counter) = payment_alone(&kafka);
-    counter.buy(&shop::purchases(1, 2, 30));
-    let payment = pipeline.start("payment", &[]);
-    until_known(&pipeline, 30);
-
-    let more = NewPartitions::new(PURCHASES, 6);
-    let options = AdminOptions::new();
-    let made = wait::block_on(kafka.admin().create_partitions([&more], &options)).unwrap();
-    assert!(made.iter().all(Result::is_ok), "{made:?}");
-    // Who starts after it, or is given shards anew, reads nothing of it.
-    pipeline.stop(payment);
-    pipeline.start_again(payment);
-    eventually(SOON, "payment says what is wrong with its topics", || {
-        pipeline.members[payment]
-            .waits_for()
-            .contains("the same number of partitions")
-    });
-    pipeline.members[payment].assert_live();
-    Counter::open(&pipeline.bootstrap).buy(&shop::purchases(2, 2, 30));
-    let read = "SELECT count(*) FROM payments WHERE content_hash IS NOT NULL";
-    assert_eq!(pipeline.database.number("payment", read).unwrap(), 30);
-    pipeline.assert_running();
-}
-
-/// A batch whose bytes were damaged is never decoded.
-#[test]
-fn a17_a_batch_whose_bytes_rot_on_the_brokers_disk_halts_its_partition() {
-    let mut kafka = Kafka::start().unwrap();
-    let (mut pipeline, counter) = payment_alone(&kafka);
-    let mut places = Vec::new();
-    for few in shop::purchases(1, 2, 90).chunks(15) {
-        places.extend(counter.buy(few));
-    }
-    drop(counter);
-    // Started in order, the broker does not look at what it has written before.
-    kafka.shut_down().unwrap();
-    let segment = kafka
-        .data()
-        .join(format!("{PURCHASES}-1/00000000000000000000.log"));
-    let damaged = flip_a_byte_of_a_middle_batch(&segment);
-    kafka.restart().unwrap();
-    let payment = pipeline.start("payment", &[]);
-
-    let (lost, rest) = (
-        damaged.end - damaged.start,
-        90 - (damaged.end - damaged.start),
-    );
-    let halt = format!("{PURCHASES}[1]");
-    eventually(SOON, "the partition has halted", || {
-        pipeline.members[payment].status()["halted"][&halt]["cause"] == "damaged"
-    });
-    let account = pipeline.members[payment].status()["halted"][&halt].clone();
-    assert_eq!(account["next_offset"], damaged.start, "{account}");
-    assert_eq!(account["first_offset"], damaged.end, "{account}");
-    assert_eq!(account["unreadable"], lost, "{account}");
-    pipeline.members[payment].assert_live();
-    let behind = places
-        .iter()
-        .filter(|place| place.0 == 1 && place.1 >= damaged.end)
-        .count();
-    assert!(behind > 0, "something lies behind it");
-    until_known(&pipeline, rest - i64::try_from(behind).unwrap());
-
-    let on = [
-        "positions",
-        "move",
-        "payment",
-        "--topic",
-        PURCHASES,
-        "--partition",
-        "1",
+    const BEFORE: i32 = 3;
+    let settings = [
+        ("topics.partitions", "3"),
+        // A running client asks every five minutes.
+        ("kafka.options.topic.metadata.refresh.interval.ms", "500"),
     ];
-    let how = [
-        "--to", "earliest", "--reason", "rotten", "--by", "ada", "--yes", "--wait", "60s",
-    ];
-    let moved = pipeline.succeed(&[&on[..], &how].concat());
-    assert!(
-        moved.contains(&format!("{lost} offsets skipped")),
-        "{moved}"
-    );
-    until_known(&pipeline, rest);
-    let letters = "SELECT count(*) FROM dead_letters";
-    assert_eq!(pipeline.database.number("payment", letters).unwrap(), 0);
-    pipeline.assert_running();
-}
-
-/// Changes one bit in the payloads of the batch in the middle of a segment: the offsets that it holds.
-fn flip_a_byte_of_a_middle_batch(segment: &Path) -> std::ops::Range<i64> {
-    const HEADER_BYTES: usize = 61;
-    let mut bytes = fs::read(segment).unwrap();
-    let mut batches: BTreeMap<i64, usize> = BTreeMap::new();
-    let mut at = 0;
-    while at + HEADER_BYTES < bytes.len() {
-        let base = i64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
-        batches.insert(base, at);
-        let length = u32::from_be_bytes(bytes[at + 8..at + 12].try_into().unwrap());
-        at += 12 + usize::try_from(length).unwrap();
-    }
-    let bases: Vec<i64> = batches.keys().copied().collect();
-    assert!(bases.len() >= 3, "{bases:?}");
-    let middle = bases.len() / 2;
-    let damaged = bases[middle]..bases[middle + 1];
-    bytes[batches[&damaged.start] + HEADER_BYTES + 4] ^= 1;
-    fs::write(segment, bytes).unwrap();
-    damaged
-}
-
-fn payment_alone(kafka: &Kafka) -> (Pipeline, Counter) {
-    let database = Database::Postgres(postgres::shared().fresh_database());
-    let mut pipeline = Pipeline::new(kafka.bootstrap(), database);
-    pipeline.set("topics.partitions", "3");
-    pipeline.succeed(&["topics", "apply"]);
-    pipeline.succeed(&["migrate"]);
-    pipeline.start_sandbox();
-    let counter = Counter::open(&pipeline.bootstrap);
-    (pipeline, counter)
-}
-
-fn until_known(pipeline: &Pipeline, count: i64) {
-    let query = "SELECT count(*) FROM payments WHERE content_hash IS NOT NULL";
-    eventually(SOON, &format!("{count} purchases are known"), || {
-        pipeline.database.number("payment", query).unwrap() == count
+    let (kafka, postgres) = (Kafka::start().unwrap(), Postgres::start().unwrap());
+    let mut machine = Machine::on(kafka, postgres, &settings);
+    let load = Load::open(&mut machine.pipeline, &Faults::default());
+    machine.pipeline.start_all(1);
+    Load::until_open(&mut machine.pipeline);
+    let journal = machine.pipeline.file("intents");
+    let plan = Load::plan(0, Some(PURCHASES_PER_SECOND));
+    let (_, report) = load.sell_while(plan, journal, || {
+        machine.until_at_work();
+        let more = NewPartitions::new(PURCHASES, 6);
+        let admin = machine.kafka.admin();
+        let made = wait::block_on(admin.create_partitions([&more], &AdminOptions::new()));
+        assert!(made.unwrap().iter().all(Result::is_ok));
+        machine.until_all_wait_for("the same number of partitions");
+        // The storefront and the shops publish to the new ones, too, and nobody reads any of it.
+        let (stands, lag) = (positions(&machine), published(&machine));
+        eventually(SOON, "each partition has more that nobody reads", || {
+            published(&machine)
+                .iter()
+                .zip(&lag)
+                .all(|(now, then)| now > then)
+                && published(&machine).len() == 6
+        });
+        // A restart mends nothing.
+        machine.pipeline.stop(0);
+        machine.pipeline.start_again(0);
+        machine.until_all_wait_for("the same number of partitions");
+        assert_eq!(positions(&machine), stands, "somebody reads on");
+        for (of_group, (group, _)) in stands.iter().zip(GROUPS) {
+            let read = of_group.iter().map(|(partition, _)| *partition);
+            assert!(read.max() < Some(BEFORE), "{group} reads what was added");
+        }
     });
+    let accepted = report.outcomes.get("accepted").copied();
+    assert!(accepted > Some(0), "{:?}", report.outcomes);
+    machine.pipeline.assert_running();
+}
+
+/// How far each group is with the purchases, by partition.
+fn positions(machine: &Machine) -> Vec<Vec<(i32, i64)>> {
+    let query = format!(
+        "SELECT partition, next_offset FROM positions WHERE topic = '{PURCHASES}' ORDER BY partition"
+    );
+    let of_group = |(group, _): &(&str, _)| {
+        let rows = machine.pipeline.database.look(group, &query).unwrap();
+        let rows = rows.iter();
+        rows.map(|row| (row[0].parse().unwrap(), row[1].parse().unwrap()))
+            .collect()
+    };
+    GROUPS.iter().map(of_group).collect()
+}
+
+/// Where each partition of the purchases ends.
+fn published(machine: &Machine) -> Vec<i64> {
+    let ends = records::ends(&machine.kafka.bootstrap(), &[PURCHASES], SOON).unwrap();
+    ends[0].next_offsets.clone()
 }

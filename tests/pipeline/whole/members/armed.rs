@@ -28,10 +28,18 @@ impl Pipeline {
         which
     }
 
-    /// Strikes members from the list that have ended in order.
+    /// Strikes members from the list that have ended: each had been asked to, and did so in order.
     pub(crate) fn forget_ended(&mut self) {
-        self.members
-            .retain_mut(|member| member.process.is_running());
+        self.members.retain_mut(|member| {
+            if member.process.is_running() {
+                return true;
+            }
+            let name = &member.name;
+            assert!(member.was_asked_to_stop, "{name} has ended by itself");
+            let ended = member.process.wait(Duration::ZERO).expect("it has ended");
+            assert!(ended.success(), "{name} ended with {ended}");
+            false
+        });
     }
 
     /// How a member has ended, if it has.
@@ -62,6 +70,7 @@ impl Pipeline {
 impl Member {
     /// Asks it to end, and does not wait until it has.
     pub(crate) fn ask_to_stop(&mut self) {
+        self.was_asked_to_stop = true;
         self.process.ask_to_stop();
     }
 

@@ -1,6 +1,6 @@
 //! What is one process's own: settings of its command, and the process itself, to be stopped and killed.
 
-use harness::processes::Process;
+use harness::{disk::Disk, processes::Process};
 
 use super::{Member, Pipeline, variable};
 
@@ -9,6 +9,14 @@ impl Pipeline {
     pub(crate) fn set_of_command(&mut self, command: &str, key: &str, value: &str) {
         let own = (variable(key), value.to_owned());
         self.of_commands.push((command.to_owned(), own));
+    }
+
+    /// A disk for one command alone, from its next start on.
+    pub(crate) fn set_disk_of_command(&mut self, command: &str, disk: &Disk) {
+        for (name, value) in disk.environment() {
+            let own = (name.to_owned(), value);
+            self.of_commands.push((command.to_owned(), own));
+        }
     }
 
     pub(super) fn of_command(&self, command: &str) -> Vec<(String, String)> {

@@ -16,39 +16,38 @@ use simulator::poison::Poison;
 use crate::whole::shop::{Counter, Place};
 
 /// A thousand times as long as on the wire.
-const INFLATED_BYTES: usize = 32 << 20;
+pub(super) const INFLATED_BYTES: usize = 32 << 20;
 /// The client receives at most 100,000,000.
 pub(super) const IN_THE_GAP_BYTES: usize = 95_000_000;
 const TOO_LONG_BYTES: usize = 100_000_000;
 const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 
-/// Records that inflate, with each compression that does so, where they lie.
-pub(super) fn bombs(bootstrap: &str) -> Vec<(Poison, Place)> {
-    let bomb = |(codec, topic): (&str, &str)| {
-        let record = client::Record {
-            topic: topic.to_owned(),
-            key: Some(b"bomb".to_vec()),
-            payload: Some(vec![0; INFLATED_BYTES]),
-            headers: Vec::new(),
-            event_id: String::new(),
-        };
-        let place = publish(&producer(bootstrap, codec), &record).unwrap();
-        let (kind, reason) = ("inflates_a_thousand_fold", "too_large");
-        (
-            Poison {
-                kind,
-                reason,
-                record,
-            },
-            place,
-        )
+/// Each compression that inflates so, and where a record of it is published.
+pub(super) const BOMBS: [(&str, &str); 3] = [
+    ("gzip", topics::PURCHASES),
+    ("lz4", topics::STOCK),
+    ("zstd", topics::STOCK),
+];
+
+/// A record that inflates, and where it lies.
+pub(super) fn bomb(bootstrap: &str, (codec, topic): (&str, &str)) -> (Poison, Place) {
+    let record = client::Record {
+        topic: topic.to_owned(),
+        key: Some(b"bomb".to_vec()),
+        payload: Some(vec![0; INFLATED_BYTES]),
+        headers: Vec::new(),
+        event_id: String::new(),
     };
-    let kept = [
-        ("gzip", topics::PURCHASES),
-        ("lz4", topics::STOCK),
-        ("zstd", topics::STOCK),
-    ];
-    kept.into_iter().map(bomb).collect()
+    let place = publish(&producer(bootstrap, codec), &record).unwrap();
+    let (kind, reason) = ("inflates_a_thousand_fold", "too_large");
+    (
+        Poison {
+            kind,
+            reason,
+            record,
+        },
+        place,
+    )
 }
 
 /// A record that is longer than the client's last buffer and shorter than what it may receive: it makes each

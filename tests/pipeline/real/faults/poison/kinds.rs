@@ -151,7 +151,7 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "f23",
+        "a18",
         &[
             "schema_of_another_topic",
             "purchase_among_payments",

@@ -15,6 +15,7 @@ use simulator::poison::Poison;
 
 use super::{
     batches,
+    memory::{self, Cost},
     rows::{self, Letter},
 };
 use crate::whole::{
@@ -29,6 +30,7 @@ const PARTITIONS: i32 = 12;
 pub(super) struct Shared {
     pub(super) pipeline: Mutex<Pipeline>,
     pub(super) letters: Vec<Laid>,
+    pub(super) costs: Vec<Cost>,
     pub(super) good: Vec<Expected>,
     pub(super) behind: Vec<(i32, String)>,
     pub(super) aborted: String,
@@ -91,18 +93,11 @@ impl Shared {
             .map(|(letter, place)| Laid::of(letter, place))
             .collect();
         let bases = shop::purchases(50, 3, 5);
-        for (row, (poison, place)) in (batches::bombs(&pipeline.bootstrap).into_iter())
-            .map(|bomb| ("f14", bomb))
-            .chain([(
-                "f22",
-                batches::long_header(&counter, &pipeline.bootstrap, &bases[0]),
-            )])
-        {
-            laid.push(Laid::of(
-                rows::of(row, poison.kind, poison.reason, poison.record),
-                place,
-            ));
-        }
+        let (bombs, costs) = memory::bombs(&pipeline);
+        laid.extend(bombs);
+        let (poison, place) = batches::long_header(&counter, &pipeline.bootstrap, &bases[0]);
+        let letter = rows::of("f22", poison.kind, poison.reason, poison.record);
+        laid.push(Laid::of(letter, place));
         let good = rows::good(&counter, registry);
         counter.publish(good.iter().map(|one| one.record.clone()).collect());
         let mut good: Vec<Expected> = (good.into_iter())
@@ -122,6 +117,7 @@ impl Shared {
             aborted: aborted.purchase_id.clone(),
             pipeline: Mutex::new(pipeline),
             letters: laid,
+            costs,
             good,
             behind,
             refusal,
@@ -131,7 +127,7 @@ impl Shared {
 }
 
 impl Laid {
-    fn of(letter: Letter, place: Place) -> Self {
+    pub(super) fn of(letter: Letter, place: Place) -> Self {
         let Poison {
             kind,
             reason,
