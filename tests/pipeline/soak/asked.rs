@@ -1,7 +1,12 @@
 //! What a run is asked for. `make soak` says it in COUNTERFLOW_SOAK, as `minutes=30,seed=7,rate=40`; without
-//! it a run is the short one that belongs to every test of the whole.
+//! it a run is the short one that belongs to every test of the whole. That one's schedule is another for
+//! each commit: COUNTERFLOW_SEED repeats one.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    process::Command,
+    time::{Duration, SystemTime},
+};
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -20,6 +25,9 @@ pub(crate) struct Asked {
     pub(crate) fault_every: Duration,
     /// The shops sell on until so many were killed.
     pub(crate) kills_min: u32,
+    /// So many batches of members that were taken for dead have to have been refused. They are sought in
+    /// every run, and a short one on a busy machine may not come to it.
+    pub(crate) fenced_min: u64,
 }
 
 impl Asked {
@@ -36,11 +44,12 @@ impl Asked {
         Self {
             name: "short",
             time: Duration::from_secs(75),
-            seed: 1,
+            seed: seed_of_environment(),
             rate: 20.0,
             kill_every: Duration::from_millis(600),
             fault_every: Duration::from_millis(2_500),
             kills_min: 100,
+            fenced_min: 0,
         }
     }
 
@@ -52,6 +61,7 @@ impl Asked {
             kill_every: Duration::from_millis(1_500),
             fault_every: Duration::from_secs(4),
             kills_min: 1,
+            fenced_min: 1,
             ..Self::short()
         };
         for part in text.split(',').filter(|part| !part.is_empty()) {
@@ -76,10 +86,38 @@ impl Asked {
         Ok(asked)
     }
 
+    /// How long the audit that looks on rests between two rounds: it is to look often and to leave the
+    /// machine to what it judges.
+    pub(crate) fn audit_every(&self) -> Duration {
+        (self.time / 40).clamp(Duration::from_secs(4), Duration::from_secs(15))
+    }
+
+    /// How often the audit has to have had a look in the middle of work.
+    pub(crate) fn looks_min(&self) -> usize {
+        usize::try_from(self.time.as_secs() / 40).map_or(2, |looks| looks.clamp(2, 40))
+    }
+
     /// How often a process is looked at: some hundred times in a run, and not so often that it is felt.
     pub(crate) fn sample_every(&self) -> Duration {
         (self.time / 600).clamp(Duration::from_secs(1), Duration::from_secs(10))
     }
+}
+
+/// COUNTERFLOW_SEED; or the commit that is tested; or, of sources without a history, the day.
+fn seed_of_environment() -> u64 {
+    if let Ok(seed) = std::env::var("COUNTERFLOW_SEED") {
+        return seed.parse().expect("COUNTERFLOW_SEED is a number");
+    }
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--short=8", "HEAD"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let commit = git.output().ok().filter(|output| output.status.success());
+    let commit = commit.and_then(|output| String::from_utf8(output.stdout).ok());
+    let of_commit = commit.and_then(|commit| u64::from_str_radix(commit.trim().get(..8)?, 16).ok());
+    of_commit.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.map_or(1, |since| since.as_secs() / 86_400)
+    })
 }
 
 impl fmt::Display for Asked {

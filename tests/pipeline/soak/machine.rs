@@ -1,12 +1,12 @@
 //! What a soak runs on: Kafka, PostgreSQL and a schema registry, the whole pipeline with two members in
 //! every group, and a fault proxy on every way between a class of clients and what it depends on.
 
-use harness::{Broker as _, kafka::Kafka, postgres::Postgres, proxy::Proxy, registry};
+use harness::{Broker as _, eventually, kafka::Kafka, postgres::Postgres, proxy::Proxy, registry};
 
-use super::schedule::Who;
+use super::zombies;
 use crate::whole::{
     database::Database,
-    members::{GROUPS, Pipeline},
+    members::{GROUPS, Pipeline, SOON},
 };
 
 /// The ways on which a fault can be made: whose, and to what.
@@ -61,7 +61,10 @@ impl Machine {
         pipeline.set("registry.cache_dir", &schemas.display().to_string());
         pipeline.succeed(&["topics", "apply"]);
         pipeline.succeed(&["migrate"]);
-        pipeline.succeed(&["schemas", "register"]);
+        // A registry that has just begun may be slow to take the first one.
+        eventually(SOON, "the schemas are registered", || {
+            pipeline.command(&["schemas", "register"]).0.success()
+        });
         let ports = |what: &str| match what {
             "database" => postgres.port(),
             "registry" => registry.port(),
@@ -103,11 +106,14 @@ impl Machine {
         }
     }
 
-    /// Two members in every group: one that is never killed, and one with a name that is kept, so that
-    /// it comes back to its own shards at once.
-    pub(super) fn start_members(&mut self) {
-        for (group, _) in GROUPS {
-            self.pipeline.start(group, &[]);
+    /// Two members in every group: one that is killed only when its whole group is, and one with a name
+    /// that is kept, so that it comes back to its own shards at once.
+    pub(super) fn start_members(&mut self, seed: u64) {
+        let hangs = zombies::failpoints();
+        for (place, (group, _)) in GROUPS.into_iter().enumerate() {
+            let armed = (place == zombies::group_of(seed)).then_some(hangs.as_str());
+            let which = self.pipeline.start_armed(group, armed, &[]);
+            self.pipeline.arm(which, armed);
         }
         for (group, _) in GROUPS {
             let name = format!("{group}-1");
@@ -124,126 +130,5 @@ impl Machine {
             "broker" => self.kafka.proxy(whose),
             _ => &self.proxies[others.count()],
         }
-    }
-
-    /// A process of ours by the name that the report gives it.
-    pub(super) fn name_of(&self, who: Who) -> String {
-        match who {
-            Who::Steady(_) | Who::Mortal(_) => self.pipeline.members[place(who)].name.clone(),
-            Who::Storefront => "storefront".to_owned(),
-            Who::Sandbox => "sandbox".to_owned(),
-            Who::Broker => "broker".to_owned(),
-            Who::Database => "database".to_owned(),
-        }
-    }
-
-    /// Its process id, if it is one of ours and runs.
-    pub(super) fn pid_of(&mut self, who: Who) -> Option<u32> {
-        match who {
-            Who::Steady(_) | Who::Mortal(_) => Some(self.pipeline.members[place(who)].id()),
-            Who::Storefront => Some(self.pipeline.storefront_process()?.pid()),
-            Who::Sandbox => Some(self.pipeline.sandbox_process()?.pid()),
-            Who::Broker | Who::Database => None,
-        }
-    }
-
-    /// SIGSTOP.
-    pub(super) fn stop(&mut self, who: Who) {
-        match who {
-            Who::Steady(_) | Who::Mortal(_) => {
-                self.pipeline.members[place(who)].process_mut().stop();
-            }
-            Who::Storefront => self.pipeline.storefront_process().unwrap().stop(),
-            Who::Sandbox => self.pipeline.sandbox_process().unwrap().stop(),
-            Who::Broker => self.kafka.stop(),
-            Who::Database => self.postgres.stop(),
-        }
-    }
-
-    /// SIGCONT.
-    pub(super) fn cont(&mut self, who: Who) {
-        match who {
-            Who::Steady(_) | Who::Mortal(_) => {
-                self.pipeline.members[place(who)].process_mut().cont();
-            }
-            Who::Storefront => self.pipeline.storefront_process().unwrap().cont(),
-            Who::Sandbox => self.pipeline.sandbox_process().unwrap().cont(),
-            Who::Broker => self.kafka.cont(),
-            Who::Database => self.postgres.cont(),
-        }
-    }
-
-    /// SIGKILL.
-    pub(super) fn kill(&mut self, who: Who) {
-        match who {
-            Who::Steady(_) | Who::Mortal(_) => {
-                self.pipeline.members[place(who)].process_mut().kill();
-            }
-            Who::Storefront => self.pipeline.storefront_process().unwrap().kill(),
-            Who::Sandbox => self.pipeline.sandbox_process().unwrap().kill(),
-            Who::Broker => self.kafka.kill(),
-            Who::Database => self.postgres.kill(),
-        }
-    }
-
-    /// A new process in the place of one that was killed.
-    pub(super) fn start_again(&mut self, who: Who) {
-        match who {
-            Who::Steady(_) | Who::Mortal(_) => self.pipeline.start_again(place(who)),
-            // Without waiting: what they need may be cut off.
-            Who::Storefront => drop(self.pipeline.spawn_storefront()),
-            Who::Sandbox => self.pipeline.spawn_sandbox(),
-            Who::Broker => self.kafka.restart().unwrap(),
-            Who::Database => self.postgres.restart().unwrap(),
-        }
-    }
-
-    /// The last line of a process that has ended by itself.
-    pub(super) fn last_words(&mut self, who: Who) -> Option<String> {
-        let process = match who {
-            Who::Steady(_) | Who::Mortal(_) => self.pipeline.members[place(who)].process_mut(),
-            Who::Storefront => self.pipeline.storefront_process()?,
-            Who::Sandbox => self.pipeline.sandbox_process()?,
-            Who::Broker | Who::Database => return None,
-        };
-        if process.is_running() {
-            return None;
-        }
-        Some(
-            process
-                .output()
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .to_owned(),
-        )
-    }
-
-    /// Whether a member has its share; the others always have theirs.
-    pub(super) fn is_ready(&self, who: Who) -> bool {
-        match who {
-            Who::Steady(_) | Who::Mortal(_) => {
-                let probed = self.pipeline.members[place(who)].probe("readyz");
-                probed.is_some_and(|(status, _)| status == 200)
-            }
-            _ => true,
-        }
-    }
-}
-
-/// All processes of ours.
-pub(super) fn all() -> impl Iterator<Item = Who> {
-    let members = 0..GROUPS.len();
-    (members.clone().map(Who::Steady))
-        .chain(members.map(Who::Mortal))
-        .chain([Who::Storefront, Who::Sandbox])
-}
-
-/// The place of a member among all.
-fn place(who: Who) -> usize {
-    match who {
-        Who::Steady(group) => group,
-        Who::Mortal(group) => GROUPS.len() + group,
-        _ => unreachable!("only members have a place"),
     }
 }

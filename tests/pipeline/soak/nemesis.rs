@@ -7,133 +7,147 @@ use harness::within;
 
 use super::{
     asked::Asked,
-    machine::{Machine, WAYS, all},
-    schedule::{Kill, Schedule, Trouble, Who},
+    control::all,
+    deaths::{Death, Deaths, WHOLE_GROUP},
+    machine::{Machine, WAYS},
+    schedule::{Schedule, Trouble, Who},
     tally::{Tally, kind},
     usage::Usage,
     watch::Watch,
+    zombies::Zombies,
 };
+use crate::whole::following::Following;
 
 /// More at once would be one long outage of everything.
 const TROUBLES_AT_ONCE: usize = 3;
 
-/// What a member says at last that is not alone under its name.
-const FENCED: &str = "cannot go on: FencedInstanceId";
-
 /// The faults of a run.
 pub(super) struct Nemesis {
     schedule: Schedule,
-    kill: (Instant, Kill),
+    deaths: Deaths,
     trouble: (Instant, Trouble, Duration),
     /// Who was killed, and when it is started again.
     dead: Vec<(Instant, Who)>,
     under_way: Vec<(Instant, Trouble)>,
-    /// From when on the storefront and the sandbox, of which there is one each, are not killed any more: a
-    /// life that is long enough to be judged.
-    spared_from: Instant,
+    zombies: Zombies,
+    /// How often the audit that looks on has had a look in the middle of work.
+    looks: usize,
+    /// Whether it has found something: there is nothing more to wait for.
+    is_broken: bool,
     tally: Tally,
 }
 
 impl Nemesis {
     pub(super) fn new(asked: &Asked) -> Self {
         let mut schedule = Schedule::new(asked.seed, asked.kill_every, asked.fault_every);
-        let (kill, trouble) = (schedule.next_kill(), schedule.next_trouble());
+        let (gap, trouble, time) = schedule.next_trouble();
         let now = Instant::now();
         Self {
-            kill: (now + kill.0, kill.1),
-            trouble: (now + trouble.0, trouble.1, trouble.2),
+            deaths: Deaths::new(&mut schedule, asked, now),
+            trouble: (now + gap, trouble, time),
             schedule,
             dead: Vec::new(),
             under_way: Vec::new(),
-            spared_from: now,
+            zombies: Zombies::new(asked, now),
+            looks: 0,
+            is_broken: false,
             tally: Tally::default(),
         }
     }
 
-    pub(super) fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    /// Goes on for as long as asked and until enough was killed, and heals everything.
+    /// Goes on for as long as asked and until enough was met, and heals everything.
     pub(super) fn go_on_for(
         &mut self,
         machine: &mut Machine,
         asked: &Asked,
         usage: &Usage,
-        watch: &Watch,
+        audit: &Following,
+        watch: &mut Watch,
     ) {
         let began = Instant::now();
-        self.spared_from = began + asked.time * 2 / 3;
-        let deadline = asked.time * 2 + Duration::from_secs(120);
-        let done = within(deadline, "enough was killed", || {
-            self.revive(machine, usage);
-            self.heal_what_is_due(machine, usage);
-            self.kill_if_due(machine);
+        // On a machine that others use, too, whatever is started again takes its time.
+        let deadline = asked.time * 2 + Duration::from_secs(300);
+        let done = within(deadline, "enough was met", || {
+            self.assert_nobody_has_ended(machine);
+            self.heal(machine, usage, Instant::now());
+            self.kill_what_is_due(machine);
             self.trouble_if_due(machine);
-            watch.show(&self.tally, || self.names(machine));
-            let is_enough = self.tally.kills() >= asked.kills_min;
-            (is_enough && began.elapsed() >= asked.time).then_some(())
+            watch.show(&self.tally, audit, || self.names(machine));
+            self.seek(machine, audit);
+            let is_over = match began.elapsed() {
+                time if time < asked.time => false,
+                time if time < asked.time * 2 => self.has_met_enough(asked),
+                _ => self.tally.kills() >= asked.kills_min,
+            };
+            (is_over || self.is_broken).then_some(())
         });
-        self.heal_all(machine, usage);
+        self.heal(machine, usage, Instant::now() + deadline);
         if let Err(late) = done {
-            panic!("{late}: {}", self.tally);
+            panic!("{late}: {}, {:?}", self.tally, self.tally);
         }
     }
 
-    /// Whatever happens around it, no process ends by itself, with one exception. A static member whose
-    /// session ended while it was cut off, or whose answer to joining was lost, may be taken by the broker
-    /// for another of its name; Kafka's client cannot go on after that, and the member ends, to be started
-    /// again by whoever looks after it.
-    pub(super) fn revive(&mut self, machine: &mut Machine, usage: &Usage) {
+    /// Enough kills, a whole group down, and somebody who was taken for dead and went on; and enough looks.
+    fn has_met_enough(&self, asked: &Asked) -> bool {
+        let tally = &self.tally;
+        let has_down = tally.deaths.contains_key(WHOLE_GROUP);
+        let is_seen = self.looks >= asked.looks_min();
+        tally.kills() >= asked.kills_min && has_down && tally.fenced > 0 && is_seen
+    }
+
+    /// Whatever happens around it, no process ends by itself, and neither do broker and database.
+    pub(super) fn assert_nobody_has_ended(&self, machine: &mut Machine) {
         for who in all() {
             if self.is_dead(who) {
                 continue;
             }
-            let Some(last_words) = machine.last_words(who) else {
-                continue;
-            };
-            let name = machine.name_of(who);
-            assert!(
-                matches!(who, Who::Mortal(_)) && last_words.contains(FENCED),
-                "{name} has ended by itself: {last_words}"
-            );
-            self.tally.fenced += 1;
-            self.under_way
-                .retain(|(_, trouble)| *trouble != Trouble::Stopped(who));
-            machine.start_again(who);
-            if let Some(pid) = machine.pid_of(who) {
-                usage.has_started(&name, pid);
+            if let Some(last_words) = machine.last_words(who) {
+                let name = machine.name_of(who);
+                panic!("{name} has ended by itself: {last_words}");
             }
         }
     }
 
-    fn kill_if_due(&mut self, machine: &mut Machine) {
-        let (due, kill) = self.kill;
-        if Instant::now() < due {
-            return;
+    fn kill_what_is_due(&mut self, machine: &mut Machine) {
+        let now = Instant::now();
+        let is_dead =
+            |who| self.zombies.needs(who, now) || self.dead.iter().any(|(_, dead)| *dead == who);
+        let is_stopped = |who| {
+            let stopped = Trouble::Stopped(who);
+            self.under_way
+                .iter()
+                .any(|(_, trouble)| *trouble == stopped)
+        };
+        let is_ready = |who| machine.is_ready(who);
+        let death = (self.deaths).next(&mut self.schedule, now, is_dead, is_stopped, is_ready);
+        if let Some(Death { who, away, way }) = death {
+            self.tally.died(way);
+            self.kill(machine, who, now + away);
         }
-        let is_alone = matches!(kill.who, Who::Storefront | Who::Sandbox);
-        let is_spared = is_alone && Instant::now() >= self.spared_from;
-        if self.is_dead(kill.who) || is_spared {
-            return self.draw_kill(Duration::ZERO);
+        let mut down = None;
+        if !self.zombies.is_one_made(now) {
+            down = self.deaths.next_down(&mut self.schedule, now);
         }
-        let is_stopped = self.has(Trouble::Stopped(kill.who));
-        if kill.is_patient && !is_stopped && !machine.is_ready(kill.who) {
-            return self.draw_kill(Duration::ZERO);
+        if let Some(down) = down {
+            self.tally.died(WHOLE_GROUP);
+            let back = now + down.away;
+            for who in [Who::Steady(down.group), Who::Mortal(down.group)] {
+                match self.dead.iter_mut().find(|(_, dead)| *dead == who) {
+                    Some((due, _)) => *due = back,
+                    None => self.kill(machine, who, back),
+                }
+            }
         }
-        machine.kill(kill.who);
-        self.under_way
-            .retain(|(_, trouble)| *trouble != Trouble::Stopped(kill.who));
-        self.dead.push((Instant::now() + kill.away, kill.who));
-        let name = machine.name_of(kill.who);
-        *self.tally.killed.entry(name).or_default() += 1;
-        self.draw_kill(Duration::MAX);
     }
 
-    /// The next one, not later than `gap_max` from now.
-    fn draw_kill(&mut self, gap_max: Duration) {
-        let (gap, kill) = self.schedule.next_kill();
-        self.kill = (Instant::now() + gap.min(gap_max), kill);
+    fn kill(&mut self, machine: &mut Machine, who: Who, back: Instant) {
+        if !self.has(Trouble::Stopped(who)) {
+            self.zombies.before_a_kill(machine, who);
+        }
+        machine.kill(who);
+        (self.under_way).retain(|(_, trouble)| *trouble != Trouble::Stopped(who));
+        self.dead.push((back, who));
+        *(self.tally.killed.entry(machine.name_of(who))).or_default() += 1;
     }
 
     fn trouble_if_due(&mut self, machine: &mut Machine) {
@@ -143,6 +157,11 @@ impl Nemesis {
         }
         let (gap, next, next_time) = self.schedule.next_trouble();
         self.trouble = (Instant::now() + gap, next, next_time);
+        self.make(machine, trouble, time);
+    }
+
+    /// Makes a trouble, unless it is there, or there are enough, or whose it is has died.
+    fn make(&mut self, machine: &mut Machine, trouble: Trouble, time: Duration) {
         let is_met = |(_, other): &(Instant, Trouble)| match (*other, trouble) {
             (Trouble::Network(one, _), Trouble::Network(another, _)) => one == another,
             (one, another) => one == another,
@@ -152,19 +171,46 @@ impl Nemesis {
         if is_full || is_dead || self.under_way.iter().any(is_met) {
             return;
         }
-        match trouble {
-            Trouble::Stopped(who) => machine.stop(who),
-            Trouble::Network(way, fault) => machine.proxy(way).set(fault),
-        }
+        self.begin(machine, trouble, time);
+    }
+
+    fn begin(&mut self, machine: &mut Machine, trouble: Trouble, time: Duration) {
+        machine.trouble(trouble);
         self.tally.count(trouble);
         self.under_way.push((Instant::now() + time, trouble));
     }
 
-    fn heal_what_is_due(&mut self, machine: &mut Machine, usage: &Usage) {
+    /// Asks the audit whether it has found something, and sees to it that somebody is taken for dead.
+    fn seek(&mut self, machine: &mut Machine, audit: &Following) {
         let now = Instant::now();
+        if !self.zombies.is_due(now) {
+            return;
+        }
+        let rounds = audit.rounds();
+        self.is_broken = !rounds.findings().is_empty();
+        self.looks = rounds.looked_at_work();
+        if self.tally.fenced == 0 {
+            self.tally.fenced = self.fenced_batches(machine);
+        }
+        if self.tally.fenced == 0
+            && let Some((who, time)) = self.zombies.sought(machine, now)
+            && !self.is_dead(who)
+            && !self.has(Trouble::Stopped(who))
+        {
+            self.begin(machine, Trouble::Stopped(who), time);
+        }
+    }
+
+    /// Counted by those that live and answer, and by those that were killed.
+    fn fenced_batches(&self, machine: &Machine) -> u64 {
+        let is_answering = |who: &Who| !self.is_dead(*who) && !self.has(Trouble::Stopped(*who));
+        self.zombies.fenced(machine, all().filter(is_answering))
+    }
+
+    fn heal(&mut self, machine: &mut Machine, usage: &Usage, now: Instant) {
         let is_due = |due: &Instant| *due <= now;
         for (_, trouble) in self.under_way.extract_if(.., |(due, _)| is_due(due)) {
-            heal(machine, trouble);
+            machine.heal(trouble);
         }
         for (_, who) in self.dead.extract_if(.., |(due, _)| is_due(due)) {
             machine.start_again(who);
@@ -174,15 +220,10 @@ impl Nemesis {
         }
     }
 
-    fn heal_all(&mut self, machine: &mut Machine, usage: &Usage) {
-        let now = Instant::now();
-        for (due, _) in &mut self.under_way {
-            *due = now;
-        }
-        for (due, _) in &mut self.dead {
-            *due = now;
-        }
-        self.heal_what_is_due(machine, usage);
+    /// Counts what those have met that live at the end.
+    pub(super) fn finish(mut self, machine: &Machine) -> Tally {
+        self.tally.fenced = self.fenced_batches(machine);
+        self.tally
     }
 
     fn is_dead(&self, who: Who) -> bool {
@@ -195,10 +236,8 @@ impl Nemesis {
 
     /// What is wrong just now.
     fn names(&self, machine: &Machine) -> Vec<String> {
-        let dead = self
-            .dead
-            .iter()
-            .map(|(_, who)| format!("{} dead", machine.name_of(*who)));
+        let dead = self.dead.iter();
+        let dead = dead.map(|(_, who)| format!("{} dead", machine.name_of(*who)));
         let troubles = self.under_way.iter().map(|(_, trouble)| match trouble {
             Trouble::Stopped(who) => format!("{} stopped", machine.name_of(*who)),
             Trouble::Network(way, _) => {
@@ -207,12 +246,5 @@ impl Nemesis {
             }
         });
         dead.chain(troubles).collect()
-    }
-}
-
-fn heal(machine: &mut Machine, trouble: Trouble) {
-    match trouble {
-        Trouble::Stopped(who) => machine.cont(who),
-        Trouble::Network(way, _) => machine.proxy(way).heal(),
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use harness::proxy::Fault;
-use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 use super::machine::WAYS;
 use crate::whole::members::GROUPS;
@@ -12,7 +12,7 @@ use crate::whole::members::GROUPS;
 /// Who can be killed or stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
-    /// The member of a group, by its place among them, that is never killed.
+    /// The member of a group, by its place among them, that is killed only with its whole group.
     Steady(usize),
     /// The one that is.
     Mortal(usize),
@@ -42,10 +42,32 @@ pub(super) struct Kill {
     pub(super) is_patient: bool,
 }
 
+/// Both members of a group die at once: nobody is left who could take its shards over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Down {
+    /// By its place among the groups.
+    pub(super) group: usize,
+    pub(super) away: Duration,
+}
+
+/// Of so many deaths, how many are whose; the rest are members'. Dealt as cards are, so that in every fifty
+/// deaths there are some of each.
+const DEALT: usize = 50;
+const OF_ONE: [(Who, usize); 4] = [
+    (Who::Storefront, 6),
+    (Who::Sandbox, 4),
+    (Who::Database, 2),
+    (Who::Broker, 2),
+];
+/// In how many kills' time a whole group goes down.
+const DOWN_EVERY: u32 = 20;
+
 /// The events of a run, without end.
 #[derive(Debug)]
 pub(super) struct Schedule {
     kills: StdRng,
+    dealt: Vec<Who>,
+    downs: StdRng,
     troubles: StdRng,
     kill_every: Duration,
     trouble_every: Duration,
@@ -53,9 +75,11 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn new(seed: u64, kill_every: Duration, trouble_every: Duration) -> Self {
-        // Two streams, so that the one does not depend on how far the other has come.
+        // Streams of their own, so that none depends on how far another has come.
         Self {
             kills: StdRng::seed_from_u64(seed),
+            dealt: Vec::new(),
+            downs: StdRng::seed_from_u64(seed ^ 0xc2b2_ae3d_27d4_eb4f),
             troubles: StdRng::seed_from_u64(seed ^ 0x9e37_79b9_7f4a_7c15),
             kill_every,
             trouble_every,
@@ -66,13 +90,14 @@ impl Schedule {
     pub(super) fn next_kill(&mut self) -> (Duration, Kill) {
         let random = &mut self.kills;
         let gap = around(random, self.kill_every);
-        let who = match random.random_range(0..100) {
-            0..72 => Who::Mortal(random.random_range(0..GROUPS.len())),
-            72..84 => Who::Storefront,
-            84..95 => Who::Sandbox,
-            95..98 => Who::Database,
-            _ => Who::Broker,
-        };
+        if self.dealt.is_empty() {
+            let of_one = OF_ONE.iter().flat_map(|(who, times)| [*who].repeat(*times));
+            self.dealt.extend(of_one);
+            let members = (0..GROUPS.len()).cycle().map(Who::Mortal);
+            self.dealt.extend(members.take(DEALT - self.dealt.len()));
+            self.dealt.shuffle(random);
+        }
+        let who = self.dealt.pop().expect("there are some");
         // One in five members is away for long enough that its shards go to the other.
         let away = match (who, random.random_bool(0.2)) {
             (Who::Mortal(_), true) => between(random, 6_500, 10_000),
@@ -87,6 +112,16 @@ impl Schedule {
                 is_patient,
             },
         )
+    }
+
+    /// The next group that goes down, and how long after the last.
+    pub(super) fn next_down(&mut self) -> (Duration, Down) {
+        let random = &mut self.downs;
+        let gap = around(random, self.kill_every * DOWN_EVERY);
+        let group = random.random_range(0..GROUPS.len());
+        // Longer than a session in one of two.
+        let away = between(random, 500, 11_500);
+        (gap, Down { group, away })
     }
 
     /// The next trouble, how long after the last, and for how long.
@@ -144,8 +179,9 @@ fn the_same_seed_gives_the_same_schedule_with_everything_in_it() {
     assert_eq!(of(7), of(7));
     assert_ne!(of(7).0, of(8).0);
     let (kills, troubles) = of(7);
-    for who in [Who::Storefront, Who::Sandbox, Who::Database, Who::Broker] {
-        assert!(kills.iter().any(|(_, kill)| kill.who == who), "{who:?}");
+    for (who, times) in OF_ONE {
+        let of_those = kills[..DEALT].iter().filter(|(_, kill)| kill.who == who);
+        assert_eq!(of_those.count(), times, "{who:?}");
     }
     let is_steady = |(_, kill): &(Duration, Kill)| matches!(kill.who, Who::Steady(_));
     assert!(!kills.iter().any(is_steady));

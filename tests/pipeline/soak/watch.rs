@@ -1,11 +1,12 @@
-//! The live line, and what it says of the pipeline's progress: read from topics and tables on a thread of
-//! its own, so that a database that does not answer holds up nothing else.
+//! The live line, and what it says of the pipeline's progress: records from the topics, read on a thread of
+//! its own so that a broker that does not answer holds up nothing else, and the oldest purchase that is not
+//! explained from the audit that looks on.
 
 use std::{
     io::{IsTerminal as _, Write as _},
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -14,79 +15,73 @@ use std::{
 use harness::records;
 
 use super::{asked::Asked, machine::Machine, tally::Tally};
-use crate::whole::{database::Database, quiet::TOPICS, shop::now};
+use crate::whole::{following::Following, quiet::TOPICS};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// When the first fact was recorded of the oldest purchase that has not come to an end, microseconds.
-const OLDEST: &str = "\
-    SELECT coalesce(min(recorded_at), 0) FROM purchases JOIN purchase_events USING (purchase_id) \
-    WHERE status NOT IN ('completed', 'cancelled', 'refunded', 'payment_overdue')";
-
-/// What was seen last.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    events: i64,
-    oldest_seconds: i64,
-    oldest_seconds_max: i64,
-}
 
 /// The live line.
 pub(super) struct Watch {
     began: Instant,
     time: Duration,
-    shown: Mutex<Instant>,
-    seen: Arc<Mutex<Seen>>,
+    shown: Instant,
+    /// How many records all topics held at the last look.
+    events: Arc<AtomicI64>,
     is_over: Arc<AtomicBool>,
     looking: JoinHandle<()>,
 }
 
 impl Watch {
     pub(super) fn begin(machine: &Machine, asked: &Asked) -> Self {
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let held = Arc::new(AtomicI64::new(0));
         let is_over = Arc::new(AtomicBool::new(false));
-        let (bootstrap, database) = {
-            let pipeline = &machine.pipeline;
-            (pipeline.bootstrap.clone(), pipeline.database.clone())
-        };
-        let (sees, ends) = (Arc::clone(&seen), Arc::clone(&is_over));
+        let bootstrap = machine.pipeline.bootstrap.clone();
+        let (sees, ends) = (Arc::clone(&held), Arc::clone(&is_over));
         let looking = thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
-                look(&bootstrap, &database, &sees);
+                // What does not answer is asked again.
+                if let Ok(held) = events(&bootstrap) {
+                    sees.store(held, Ordering::Relaxed);
+                }
                 thread::park_timeout(LOOK_EVERY);
             }
         });
         Self {
             began: Instant::now(),
             time: asked.time,
-            shown: Mutex::new(Instant::now()),
-            seen,
+            shown: Instant::now(),
+            events: held,
             is_over,
             looking,
         }
     }
 
     /// Shows it, not too often.
-    pub(super) fn show(&self, tally: &Tally, faults: impl FnOnce() -> Vec<String>) {
+    pub(super) fn show(
+        &mut self,
+        tally: &Tally,
+        audit: &Following,
+        faults: impl FnOnce() -> Vec<String>,
+    ) {
         let is_terminal = std::io::stderr().is_terminal();
         let every = Duration::from_secs(if is_terminal { 1 } else { 10 });
-        let mut shown = self.shown.lock().unwrap();
-        if shown.elapsed() < every {
+        if self.shown.elapsed() < every {
             return;
         }
-        *shown = Instant::now();
-        let seen = *self.seen.lock().unwrap();
+        self.shown = Instant::now();
         let faults = match faults() {
             faults if faults.is_empty() => "nothing".to_owned(),
             faults => faults.join(", "),
         };
+        let rounds = audit.rounds();
         let line = format!(
-            "{} of {} s: {tally} survived; {} events, oldest unexplained {} s; under way: {faults}",
+            "{} of {} s: {tally} survived; {} events; audited {} times, oldest unexplained {:.0} s; \
+             under way: {faults}",
             self.began.elapsed().as_secs(),
             self.time.as_secs(),
-            seen.events,
-            seen.oldest_seconds,
+            self.events.load(Ordering::Relaxed),
+            rounds.looks(),
+            rounds.oldest_seconds(),
         );
         let mut out = std::io::stderr();
         let written = match is_terminal {
@@ -96,29 +91,11 @@ impl Watch {
         drop(written.and_then(|()| out.flush()));
     }
 
-    /// Ends it: the greatest age of what was not yet explained, seconds.
-    pub(super) fn finish(self) -> i64 {
+    /// Ends it.
+    pub(super) fn finish(self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.looking.thread().unpark();
         self.looking.join().expect("looking does not panic");
-        self.seen.lock().unwrap().oldest_seconds_max
-    }
-}
-
-/// What does not answer is asked again.
-fn look(bootstrap: &str, database: &Database, seen: &Mutex<Seen>) {
-    if let Ok(events) = events(bootstrap) {
-        seen.lock().unwrap().events = events;
-    }
-    if let Ok(oldest) = database.number("timeline", OLDEST) {
-        let age = if oldest > 0 {
-            (now() - oldest) / 1_000_000
-        } else {
-            0
-        };
-        let mut seen = seen.lock().unwrap();
-        seen.oldest_seconds = age;
-        seen.oldest_seconds_max = seen.oldest_seconds_max.max(age);
     }
 }
 

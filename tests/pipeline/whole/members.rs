@@ -288,9 +288,13 @@ impl Pipeline {
         assert!(status.success(), "{} ended with {status}", member.name);
     }
 
-    /// Starts a member again that has ended.
+    /// Starts a member again that has ended; somebody else may have taken its port for probes meanwhile.
     pub(crate) fn start_again(&mut self, which: usize) {
         let member = &mut self.members[which];
+        member.port = free_port().unwrap();
+        let listen = variable("admin.listen");
+        member.environment.retain(|(name, _)| *name != listen);
+        (member.environment).push((listen, format!("127.0.0.1:{}", member.port)));
         let (name, group) = (member.name.clone(), member.group);
         member.was_asked_to_stop = false;
         member.process = self
