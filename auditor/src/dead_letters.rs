@@ -8,6 +8,7 @@ use runtime::kafka::scan::Scanner;
 
 use crate::{
     AuditError, Group,
+    evidence::{Evidence, Loss},
     report::{Promise, Report},
     stores::{Books, Publication},
     topics::{Layout, digest, unreadable},
@@ -31,6 +32,51 @@ struct Partition {
     records: Vec<Told>,
 }
 
+impl Partition {
+    fn from(low: i64) -> Self {
+        Self {
+            low,
+            next: low,
+            records: Vec::new(),
+        }
+    }
+
+    /// Reads on from the last that was read, or from where it ended without one. Says whether that
+    /// last one still stands there.
+    fn on(
+        &mut self,
+        scanner: &Scanner,
+        (topic, partition): (&str, i32),
+        last: Option<Told>,
+    ) -> Result<bool, AuditError> {
+        let from = last.map_or(self.next, |last| last.offset);
+        let mut is_same = true;
+        let end = scanner.read_from(topic, partition, from, |record| {
+            let headers = record.headers.to_bytes();
+            let told = Told {
+                offset: record.at.offset,
+                recorded_at: record.timestamp_micros,
+                content: digest(&[record.payload.as_deref(), Some(&headers)]),
+            };
+            match last {
+                Some(last) if told.offset < self.next => {
+                    is_same &= told.offset != last.offset || told.content == last.content;
+                }
+                _ if is_same => {
+                    self.next = told.offset + 1;
+                    self.records.push(told);
+                }
+                _ => {}
+            }
+        });
+        let end = end.map_err(unreadable)?;
+        if is_same {
+            self.next = self.next.max(end);
+        }
+        Ok(is_same)
+    }
+}
+
 /// What was read of all dead-letter topics: an audit that goes on reads only what is new.
 #[derive(Debug, Default)]
 pub(crate) struct Letters(BTreeMap<(Group, i32), Partition>);
@@ -44,30 +90,47 @@ struct Gone {
 }
 
 impl Letters {
+    /// What a partition has lost counts no more.
+    pub(crate) fn lose(&mut self, loss: &Loss) {
+        let mut groups = Group::ALL.into_iter();
+        let Some(group) = groups.find(|group| group.dead_letter_topic() == loss.topic) else {
+            return;
+        };
+        let at = (group, loss.partition);
+        match (loss.from, self.0.get_mut(&at)) {
+            (Some(from), Some(read)) => {
+                read.records.retain(|told| told.offset < from);
+                read.next = from;
+            }
+            _ => drop(self.0.remove(&at)),
+        }
+    }
+
     /// Reads on to where the topics end now.
-    pub(crate) fn read_on(&mut self, scanner: &Scanner, layout: &Layout) -> Result<(), AuditError> {
+    pub(crate) fn read_on(
+        &mut self,
+        scanner: &Scanner,
+        layout: &Layout,
+        evidence: &mut Evidence,
+    ) -> Result<(), AuditError> {
         for group in Group::ALL {
             let topic = group.dead_letter_topic();
             for (partition, bounds) in (0..).zip(layout.dead_letters(group)) {
+                let at = (topic.as_str(), partition);
                 let read = self.0.entry((group, partition)).or_default();
                 if !(bounds.first..=bounds.noted_end).contains(&read.next) {
-                    // Nothing was read yet, or this is another topic, or records are missing.
-                    *read = Partition {
-                        low: bounds.first,
-                        next: bounds.first,
-                        records: Vec::new(),
-                    };
+                    // Nothing was read yet, or records are missing in between.
+                    *read = Partition::from(bounds.first);
                 }
-                let end = scanner.read_from(&topic, partition, read.next, |record| {
-                    let headers = record.headers.to_bytes();
-                    read.next = record.at.offset + 1;
-                    read.records.push(Told {
-                        offset: record.at.offset,
-                        recorded_at: record.timestamp_micros,
-                        content: digest(&[record.payload.as_deref(), Some(&headers)]),
-                    });
-                });
-                read.next = read.next.max(end.map_err(unreadable)?);
+                // Where there is more, the last that was read shows whether it is the same topic.
+                let last = read.records.last().copied();
+                let last = last.filter(|_| bounds.noted_end > read.next);
+                if !read.on(scanner, at, last)? {
+                    evidence.replaced(at, read.low, read.next - 1);
+                    *read = Partition::from(bounds.first);
+                    read.on(scanner, at, None)?;
+                }
+                evidence.read(at, layout, read.low, read.next);
             }
         }
         Ok(())

@@ -33,7 +33,8 @@ use std::sync::Arc;
 
 use crate::{
     AuditError, Inputs,
-    look::{Memory, look},
+    look::look,
+    memory::Memory,
     report::Report,
     telling::{Finding, Told},
 };
@@ -63,8 +64,14 @@ pub enum State {
 /// **What it keeps.** A round reads of the topics only what is new: what was read before stands in
 /// temporary files, as it came (some 4 kB for each purchase). The databases are read anew in every
 /// round, because any row may have changed. In memory it holds 40 bytes for each dead letter and eight
-/// for each breach that it has named. Nothing is forgotten: a record or a row that comes late is held
-/// against all that was ever said of its purchase, also what its topic has lost meanwhile.
+/// for each breach that it has named. What was read is never read again from the topics, so a record or
+/// a row that comes late is held against all that was ever said of its purchase, also what its topic
+/// has lost to its retention meanwhile. Only after its own files have failed does it read anew what
+/// the topics still hold.
+///
+/// A topic never takes back what it has given: one that ends before what was read, that has another
+/// id, or another record where the last was read, is a breach that names the offsets, for good. What
+/// it holds now is judged as if nothing else had ever been there.
 pub struct Follower {
     inputs: Inputs,
     memory: Memory,

@@ -1,54 +1,24 @@
 //! The audit itself: in which order everything is looked at, and where the blocking parts run.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use runtime::kafka::scan::Scanner;
 
 use crate::{
     AuditError, Group, Inputs,
     checks::Sums,
-    dead_letters::Letters,
     intents,
+    memory::Memory,
     parts::Parts,
     poison::Poisons,
     progress::{Progress, Steps},
     provider,
-    records::Records,
     report::{Promise, Report},
     spill::Spill,
     stores::{self, Books},
     topics::{Layout, unreadable},
     work::Work,
 };
-
-/// What was read of the topics, from one round to the next.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    records: Option<Records>,
-    letters: Letters,
-    is_kept: bool,
-}
-
-impl Memory {
-    /// For an audit that goes on.
-    pub(crate) fn kept() -> Self {
-        Self {
-            is_kept: true,
-            ..Self::default()
-        }
-    }
-
-    /// What was read before, or the beginning of it; the layout is what can be looked at by it.
-    fn records(&mut self, inputs: &Inputs, layout: &mut Layout) -> Result<Records, AuditError> {
-        let records = self.records.take().filter(|known| known.go_on(layout));
-        let records = match records {
-            Some(records) => records,
-            None => Records::new(inputs.scratch.as_deref(), Parts::of(layout))?,
-        };
-        records.keep_beginnings(layout);
-        Ok(records)
-    }
-}
 
 /// Looks at everything and reports.
 ///
@@ -68,8 +38,12 @@ pub(crate) async fn look(
     report: Report,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Report, AuditError> {
-    let (scanner, mut layout) = connect(inputs).await?;
-    let records = memory.records(inputs, &mut layout)?;
+    let ids = match memory.is_kept {
+        true => memory.ids.ask(inputs).await,
+        false => BTreeMap::new(),
+    };
+    let (scanner, layout) = connect(inputs, ids).await?;
+    let (records, layout) = memory.go_on(inputs, layout).await?;
     let parts = records.parts;
     let mut steps = Steps::new(parts, progress);
     let before = match before_the_topics(inputs, &layout, parts, report, &mut steps).await {
@@ -85,6 +59,7 @@ pub(crate) async fn look(
         layout: Arc::new(layout),
         records,
         letters: std::mem::take(&mut memory.letters),
+        evidence: std::mem::take(&mut memory.evidence),
         is_kept: memory.is_kept,
         spill: before.spill,
         books: before.books,
@@ -99,6 +74,7 @@ pub(crate) async fn look(
     if memory.is_kept {
         memory.records = Some(work.records);
         memory.letters = work.letters;
+        memory.evidence = work.evidence;
     }
     done.map(|()| work.report)
 }
@@ -194,12 +170,15 @@ async fn step<T: Send + 'static>(
 }
 
 /// Connects to Kafka, and notes where the topics end.
-async fn connect(inputs: &Inputs) -> Result<(Scanner, Layout), AuditError> {
+async fn connect(
+    inputs: &Inputs,
+    ids: BTreeMap<String, String>,
+) -> Result<(Scanner, Layout), AuditError> {
     let bootstrap = inputs.bootstrap_servers.clone();
     let options = inputs.kafka_options.clone();
     blocking(move || {
         let scanner = Scanner::connect(&bootstrap, &options).map_err(unreadable)?;
-        let layout = Layout::ask(&scanner)?;
+        let layout = Layout::ask(&scanner, ids)?;
         Ok((scanner, layout))
     })
     .await
@@ -234,7 +213,7 @@ async fn sort_journals(
     .await
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AuditError> + Send + 'static,
 ) -> Result<T, AuditError> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -35,12 +35,21 @@ pub(crate) struct Layout {
     pub(crate) bounds: BTreeMap<(&'static str, i32), Bounds>,
     /// The same of each group's dead-letter topic, by partition; none where there is no such topic.
     pub(crate) dead_letters: BTreeMap<Group, Vec<Bounds>>,
+    /// The ids of topics, where they were asked for and the cluster tells them.
+    pub(crate) ids: BTreeMap<String, String>,
 }
 
 impl Layout {
-    /// Asks Kafka.
-    pub(crate) fn ask(scanner: &Scanner) -> Result<Self, AuditError> {
-        let mut layout = Self::default();
+    /// Asks Kafka. Ids are asked for before, so what is made anew in between is another topic than
+    /// the one whose id is known.
+    pub(crate) fn ask(
+        scanner: &Scanner,
+        ids: BTreeMap<String, String>,
+    ) -> Result<Self, AuditError> {
+        let mut layout = Self {
+            ids,
+            ..Self::default()
+        };
         for topic in ALL {
             let bounds = bounds(scanner, topic).map_err(unreadable)?;
             layout.partitions.insert(topic, count(&bounds));
@@ -55,6 +64,22 @@ impl Layout {
             layout.dead_letters.insert(group, bounds);
         }
         Ok(layout)
+    }
+
+    /// The id of a topic.
+    pub(crate) fn id_of(&self, topic: &str) -> Option<&str> {
+        self.ids.get(topic).map(String::as_str)
+    }
+
+    /// The bounds of a partition of any topic; none when there is no such partition.
+    pub(crate) fn bounds_of(&self, topic: &str, partition: i32) -> Option<Bounds> {
+        let of_all = ALL.into_iter().find(|one| *one == topic);
+        if let Some(topic) = of_all {
+            return self.bounds.get(&(topic, partition)).copied();
+        }
+        let mut groups = self.dead_letters.iter();
+        let (_, bounds) = groups.find(|(group, _)| group.dead_letter_topic() == topic)?;
+        bounds.get(usize::try_from(partition).ok()?).copied()
     }
 
     /// The bounds of a group's dead-letter topic, by partition.

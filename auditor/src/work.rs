@@ -9,6 +9,7 @@ use crate::{
     AuditError, Inputs,
     checks::{self, Around, Sums, analytics::Recomputed},
     dead_letters::Letters,
+    evidence::Evidence,
     records::Records,
     report::Report,
     shard::Shard,
@@ -24,6 +25,7 @@ pub(crate) struct Work {
     pub(crate) layout: Arc<Layout>,
     pub(crate) records: Records,
     pub(crate) letters: Letters,
+    pub(crate) evidence: Evidence,
     /// Whether records are kept for the next round.
     pub(crate) is_kept: bool,
     pub(crate) spill: Spill,
@@ -41,7 +43,8 @@ pub(crate) struct Opened {
 impl Work {
     /// Reads the topics of a shard, and what is about the shard itself.
     pub(crate) fn open(&mut self, number: i32) -> Result<Opened, AuditError> {
-        (self.records).read_on(&self.scanner, number, &self.layout)?;
+        let evidence = &mut self.evidence;
+        (self.records).read_on(&self.scanner, number, &self.layout, evidence)?;
         let mut shard = Shard::new(number, &self.records);
         self.spill.read(number, None, |line| shard.hear(line))?;
         Ok(Opened {
@@ -91,7 +94,9 @@ impl Work {
         let has_lost_records = (self.layout.bounds.values()).any(|bounds| bounds.first > 0);
         (self.books.poisons).check(&self.sums.poison, has_lost_records, report);
         self.sums.shelves.check(report)?;
-        self.letters.read_on(&self.scanner, &self.layout)?;
+        let evidence = &mut self.evidence;
+        (self.letters).read_on(&self.scanner, &self.layout, evidence)?;
+        evidence.report(report);
         let remembered_since = self.inputs.now.saturating_sub(remembered(&self.inputs));
         (self.letters).compare(&self.books, &self.layout, remembered_since, report);
         report.close();

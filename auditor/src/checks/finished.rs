@@ -63,6 +63,8 @@ fn place_young(case: &mut Case, shard: &Shard, around: &Around<'_>) {
 fn place_record(case: &mut Case, at: Place, counts: bool, shard: &Shard, around: &Around<'_>) {
     for group in Group::ALL.into_iter().filter(|group| group.reads(at.topic)) {
         match shard.standing(group, at, around.books) {
+            // Who has not read a contradiction yet will set it aside: only the timeline shows it.
+            Standing::Unread if !counts && group != Group::Timeline => {}
             Standing::Unread => {
                 let what = format!(
                     "{group} has not read {}[{}]@{}",

@@ -104,6 +104,7 @@ impl Copy {
 pub(crate) fn lawless(folder: &Path, group: &str) -> rusqlite::Connection {
     let path = folder.join("stores").join(format!("{group}.db"));
     let connection = rusqlite::Connection::open(path).unwrap();
+    connection.busy_timeout(PATIENCE).unwrap();
     connection
         .execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;")
         .unwrap();

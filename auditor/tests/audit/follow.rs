@@ -9,7 +9,8 @@ use sandbox::Faults;
 use crate::{
     copy::lawless,
     members::{Running, provider},
-    troubled::{buy, carrier},
+    shops::buy,
+    troubled::carrier,
     world::{World, now},
 };
 

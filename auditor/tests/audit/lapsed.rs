@@ -15,7 +15,8 @@ use sandbox::Faults;
 use crate::{
     members::{Deadlines, provider},
     retried,
-    troubled::{buy, carrier},
+    shops::buy,
+    troubled::carrier,
     world::World,
 };
 

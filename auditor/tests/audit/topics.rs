@@ -50,7 +50,7 @@ fn second_reservation(purchase_id: &str) -> StockReserved {
     }
 }
 
-fn forged_capture(purchase_id: &str) -> PaymentCaptured {
+pub(crate) fn forged_capture(purchase_id: &str) -> PaymentCaptured {
     PaymentCaptured {
         event_id: "forged".to_owned(),
         purchase_id: purchase_id.to_owned(),

@@ -8,17 +8,14 @@ use dispatch::{CarrierConfig, CarrierWorker};
 use payment::{ProviderWorker, event::Ask};
 use runtime::{Answer, Attempt, Task, Worker};
 use sandbox::Faults;
-use schemas::{
-    Encoder, Event, Purchase,
-    domain::{CancellationRequested, TenderKind},
-};
+use schemas::{Encoder, Event, domain::CancellationRequested};
 use serde_json::{Value, json};
-use simulator::{Plan, action::Deed, shop::Shop};
 
 use crate::{
     copy::Copy,
     members::provider,
     names,
+    shops::buy,
     world::{World, now},
 };
 
@@ -97,27 +94,6 @@ impl Worker for Fate<CarrierWorker> {
 
 pub(crate) fn carrier(address: &str) -> CarrierWorker {
     CarrierWorker::new(&CarrierConfig::new(address)).unwrap()
-}
-
-/// Publishes a purchase by card of each name.
-pub(crate) async fn buy(world: &World, names: &[&str]) {
-    let plan = Plan::quiet(11, now());
-    let by_card = Shop::new(&plan).filter_map(|action| match action.deed {
-        Deed::Buy { purchase, .. } => Some(*purchase),
-        _ => None,
-    });
-    let by_card = by_card.filter(|purchase: &Purchase| {
-        (purchase.tenders.iter()).all(|tender| tender.kind == TenderKind::Card)
-    });
-    for (name, purchase) in names.iter().zip(by_card) {
-        let purchase = Purchase {
-            purchase_id: (*name).to_owned(),
-            event_id: schemas::ids::derived(name, "test.purchased"),
-            ..purchase
-        };
-        let encoded = Encoder::new().encode_purchase(&purchase, 3).unwrap();
-        world.publisher.publish(encoded).await.unwrap();
-    }
 }
 
 /// Asks to cancel a purchase once its payment stands at a state.

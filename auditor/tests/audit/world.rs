@@ -134,32 +134,6 @@ impl World {
         database.and_then(count).unwrap_or_default()
     }
 
-    /// Has shops do so many actions, at a rate per second or as fast as it goes.
-    pub(crate) async fn publish(&self, actions: u64, rate: Option<f64>) {
-        let mut plan = simulator::Plan::new(7, now());
-        (plan.count, plan.rate) = (Some(actions), rate);
-        plan.shares = simulator::Shares {
-            duplicates: 0.05,
-            conflicts: 0.03,
-            declined: 0.05,
-            out_of_stock: 0.05,
-            cancelled: 0.05,
-            cancelled_early: 0.03,
-            poison: 0.03,
-            ..plan.shares
-        };
-        let ways = simulator::Ways {
-            publisher: Arc::clone(&self.publisher),
-            encoder: Encoder::new(),
-            storefront: None,
-            journal: Some(self.folder.path().join("intents")),
-            shows_progress: false,
-        };
-        simulator::run(&plan, ways, std::future::pending())
-            .await
-            .unwrap();
-    }
-
     /// A copy of everything but the topics.
     pub(crate) fn copy(&self) -> Copy {
         Copy::of(self.folder.path())

@@ -182,9 +182,12 @@ pub(super) fn under_way(open: &Unexplained, now: i64) -> String {
     let Some(oldest) = &open.oldest else {
         return "all explained".to_owned();
     };
+    let many = match open.purchases {
+        0 => "not explained yet".to_owned(),
+        purchases => format!("{purchases} not explained yet, the oldest"),
+    };
     format!(
-        "{} not explained yet, the oldest for {:.1} s: {} ({})",
-        open.purchases,
+        "{many} for {:.1} s: {} ({})",
         seconds(oldest.age_micros(now)),
         oldest.subject,
         oldest.waits_for
