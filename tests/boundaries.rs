@@ -159,6 +159,29 @@ fn a_release_has_no_failpoints() {
     assert_eq!(deploys.count(), 0, "no other profile has a way around it");
 }
 
+/// What stands in for Kafka, the machine and the disk in simulations is compiled in as failpoints are.
+#[test]
+fn a_release_has_no_simulated_machine() {
+    for (file, item) in [
+        ("runtime/src/lib.rs", "pub mod simulated;"),
+        ("runtime/src/machine.rs", "Simulated(Arc<Clock>),"),
+        ("runtime/src/store/mod.rs", "pub use sqlite::MemoryStore;"),
+        ("runtime/src/store/sqlite/mod.rs", "mod in_memory;"),
+    ] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let (before, _) = text.split_once(item).unwrap();
+        let is_switched = before.trim_end().ends_with("#[cfg(debug_assertions)]");
+        assert!(is_switched, "{file}: {item}");
+    }
+    let allowed = ["runtime/src", "tests/simulation", "tests/boundaries.rs"];
+    for file in sources() {
+        let text = fs::read_to_string(root().join(&file)).unwrap();
+        let names = text.contains("MemoryStore") || text.contains("simulated::");
+        let is_allowed = allowed.iter().any(|folder| file.starts_with(folder));
+        assert!(is_allowed || !names, "{} simulates", file.display());
+    }
+}
+
 #[test]
 fn groups_and_producers_meet_in_a_topic_only() {
     let members = members();

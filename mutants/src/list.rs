@@ -59,6 +59,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "epoch-check-off",
         breaks: "a former owner of a shard goes on writing",
         caught_by: &[
+            ANY_ORDER,
             OUTLIVED,
             unit(
                 "runtime",
@@ -69,7 +70,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "position-outside-transaction",
         breaks: "the position moves in a transaction of its own, after the effects",
-        caught_by: &[PROCESS_ENDS],
+        caught_by: &[ANY_ORDER, PROCESS_ENDS],
     },
     Mutant {
         name: "effects-before-dedupe",
@@ -87,12 +88,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "publish-before-commit",
         breaks: "events reach Kafka before the batch that states them is committed",
-        caught_by: &[CALLS_FAIL],
+        caught_by: &[ANY_ORDER, CALLS_FAIL],
     },
     Mutant {
         name: "journal-not-replayed",
         breaks: "who takes a shard does not publish what its former owner had committed only",
-        caught_by: &[PROCESS_ENDS],
+        caught_by: &[ANY_ORDER, PROCESS_ENDS],
     },
     Mutant {
         name: "random-event-id",
@@ -126,7 +127,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "lost-commit-taken-for-failure",
         breaks: "a commit whose reply is lost counts as not made, and the batch is written again",
-        caught_by: &[CALLS_FAIL],
+        caught_by: &[ANY_ORDER, CALLS_FAIL],
     },
     Mutant {
         name: "release-without-reservation",
@@ -144,6 +145,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "expiry-ignored",
         breaks: "a reservation outlives its time",
         caught_by: &[
+            ANY_ORDER,
             LAPSED,
             integration(
                 "inventory",
@@ -156,6 +158,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "minreader-ignored",
         breaks: "a record that needs a newer reader is read by an old one",
         caught_by: &[
+            ANY_ORDER,
             OLD_READER,
             unit(
                 "codec",
@@ -171,7 +174,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "dead-letter-outside-transaction",
         breaks: "a dead letter is written in a transaction of its own, after the position",
-        caught_by: &[PROCESS_ENDS],
+        caught_by: &[ANY_ORDER, PROCESS_ENDS],
     },
     Mutant {
         name: "timer-fired-twice",
@@ -190,15 +193,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "parked-key-overtaken",
         breaks: "a record overtakes one of its key that waits for a newer reader",
-        caught_by: &[NO_FAULTS],
+        caught_by: &[ANY_ORDER, NO_FAULTS],
     },
     Mutant {
         name: "watermark-before-acknowledgement",
         breaks: "an event counts as published before the broker has it",
-        caught_by: &[unit(
-            "runtime",
-            "bookkeeping::outbox::tests::the_watermark_waits_for_the_first_event_without_acknowledgement",
-        )],
+        caught_by: &[
+            ANY_ORDER,
+            unit(
+                "runtime",
+                "bookkeeping::outbox::tests::the_watermark_waits_for_the_first_event_without_acknowledgement",
+            ),
+        ],
     },
     Mutant {
         name: "dead-letter-limit-off",

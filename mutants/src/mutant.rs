@@ -53,8 +53,8 @@ impl Test {
     /// What kind of proof it belongs to.
     pub(crate) fn kind(self) -> &'static str {
         match (self.program, self.name.starts_with("lane::simulation")) {
-            (Program::Unit("runtime"), true)
-            | (Program::Integration("harness", "simulation"), _) => "simulation",
+            (Program::Unit("runtime"), true) => "the lane's simulation",
+            (Program::Integration("harness", "simulation"), _) => "the choreography's simulation",
             (Program::Integration("auditor", _), _) => "auditor",
             (Program::Integration("harness", "pipeline"), _) => "whole pipeline",
             (Program::Unit(_) | Program::Integration(..), _) => "beside the code",

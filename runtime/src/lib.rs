@@ -111,6 +111,7 @@ pub mod record;
 pub mod refusal;
 pub mod rows;
 pub mod service;
+#[cfg(debug_assertions)]
 pub mod simulated;
 mod starting;
 pub mod status;

@@ -2,21 +2,24 @@
 //! blocks.
 //!
 //! Nothing else of a member reads a clock. So the very member that is deployed also runs in a
-//! simulation, in which time stands still until the simulation moves it.
+//! simulation, in which time stands still until the simulation moves it. A release knows no machine
+//! but the real one.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+#[cfg(debug_assertions)]
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::{group::Timestamp, simulated::Clock};
+use crate::group::Timestamp;
+#[cfg(debug_assertions)]
+use crate::simulated::Clock;
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) enum Machine {
     Real,
+    #[cfg(debug_assertions)]
     Simulated(Arc<Clock>),
 }
 
@@ -27,6 +30,7 @@ impl Machine {
             Self::Real => {
                 jiff::Timestamp::now().as_microsecond() + failpoints::clock_error_micros()
             }
+            #[cfg(debug_assertions)]
             Self::Simulated(clock) => clock.now(),
         }
     }
@@ -35,6 +39,7 @@ impl Machine {
     pub(crate) fn instant(&self) -> Instant {
         match self {
             Self::Real => Instant::now(),
+            #[cfg(debug_assertions)]
             Self::Simulated(clock) => clock.instant(),
         }
     }
@@ -47,6 +52,7 @@ impl Machine {
     pub(crate) async fn sleep(&self, duration: Duration) {
         match self {
             Self::Real => tokio::time::sleep(duration).await,
+            #[cfg(debug_assertions)]
             Self::Simulated(clock) => clock.sleep(duration).await,
         }
     }
@@ -83,6 +89,7 @@ impl Machine {
         match self {
             Self::Real => tokio::task::spawn_blocking(work),
             // Nothing in a simulation blocks, and another thread would come back when it likes.
+            #[cfg(debug_assertions)]
             Self::Simulated(_) => tokio::spawn(async move { work() }),
         }
     }

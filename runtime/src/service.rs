@@ -71,6 +71,7 @@ impl<G: Group, W: Worker> Service<G, W> {
     }
 
     /// Runs on another machine than the real one.
+    #[cfg(debug_assertions)]
     pub(crate) fn on(mut self, machine: Machine) -> Self {
         self.machine = machine;
         self

@@ -52,17 +52,26 @@ impl World {
         }
         let (group, place, partition) =
             coming.swap_remove(self.random.random_range(0..coming.len()));
-        let is_refused = std::mem::take(&mut self.pending.refusal[group]);
-        self.refused |= is_refused;
+        // Those behind a refused event go on. So the return of goods would overtake their hand-over,
+        // and find them neither paid for nor gone: one of the two comes about in a world.
+        let may_be_refused = group != groups::DISPATCH || self.returns.is_empty();
+        let is_refused = std::mem::take(&mut self.pending.refusal[group]) && may_be_refused;
         let slot = &self.members[group].slots[place];
         let refused = is_refused.then_some("the topic takes no event of this size");
         let Some((outgoing, record)) = slot.process.arrive(&partition, refused, self.now) else {
             return false;
         };
-        if record.is_some() {
-            self.around.watch.arrived(group, &outgoing);
-        }
         let (name, number) = (groups::NAMES[group], slot.number);
+        match &record {
+            Some(record) => {
+                let watch = &self.around.watch;
+                watch.arrived((group, number), &outgoing.event_id, record);
+                if self.lost.remove(&(group, outgoing.event_id.clone())) {
+                    self.count("lost events published again");
+                }
+            }
+            None => self.is_refused(group, &outgoing.event_id),
+        }
         self.history.note(|| {
             let what = outgoing.headers.text("ce_type").unwrap_or("a dead letter");
             let key = String::from_utf8_lossy(&outgoing.key);
@@ -75,6 +84,16 @@ impl World {
         });
         self.took((group, place, &outgoing.event_id));
         true
+    }
+
+    /// An event of a group was refused: those behind it on its shard may come before it.
+    fn is_refused(&mut self, group: usize, event_id: &str) {
+        let stated = self.around.watch.seen().place(group, event_id);
+        if let Some((shard, sequence)) = stated {
+            let first = self.refused.entry((group, shard)).or_insert(sequence);
+            *first = sequence.min(*first);
+        }
+        self.count("events refused");
     }
 
     /// A process hears what became of one of its events.

@@ -1,17 +1,18 @@
 //! What goes wrong, step by step as the plan says, and what follows from it by itself.
 
-use runtime::{Answer, Task};
+use runtime::{Answer, Task, bookkeeping::rows::DeadLetter};
 
 use crate::{
-    gates::Pass,
+    deaths::Moment,
+    gates::{Pass, Point},
     groups,
-    members::Life,
+    members::{BROKEN, Life},
     plan::{Fault, What},
     world::World,
 };
 
 /// A pause between two things that belong together, steps.
-const PAUSE: u64 = 120;
+pub(crate) const PAUSE: u64 = 120;
 const MINUTE: i64 = 60_000_000;
 
 impl World {
@@ -49,43 +50,69 @@ impl World {
         let running = self.members[group].running();
         let place = (!running.is_empty()).then(|| running[choice as usize % running.len()]);
         self.history.note(|| format!("** {what:?}: {name}"));
-        self.count(name_of(what));
         match (what, place) {
-            (What::Dies, Some(place)) => {
-                self.members[group].kill(place);
-                self.pending.restarts.push((group, until));
+            (What::Dies, _) => {
+                let moments = [
+                    Moment::Anywhere,
+                    Moment::Telling,
+                    Moment::At(Some(Point::Commit)),
+                    Moment::At(Some(Point::Committed)),
+                    Moment::At(None),
+                ];
+                let moment = moments[choice as usize % moments.len()];
+                self.pending.deaths.push((group, moment));
             }
             (What::StandsStill, Some(place)) => {
                 self.members[group].stand_still(place);
                 self.pending.still.push((group, place, long));
             }
             (What::IsStopped, Some(place)) => {
+                self.count("stops");
                 self.members[group].stop(place);
                 self.pending.restarts.push((group, until));
             }
+            (What::ClientBreaks, Some(place)) => {
+                self.count("clients broken");
+                self.members[group].slots[place]
+                    .process
+                    .break_client(BROKEN);
+                self.pending.restarts.push((group, until));
+            }
             (What::Upgrade, _) => self.upgrade(group),
-            (What::ShardsMove, _) => self.members[group].rebalance(),
+            (What::ShardsMove, _) => {
+                self.count("moves");
+                self.members[group].rebalance();
+            }
             (What::CommitFails, _) => self.pending.commit[group] = Some(Pass::Fails),
             (What::CommitReplyIsLost, _) => self.pending.commit[group] = Some(Pass::LosesReply),
             (What::DatabaseIsAway, _) => self.pending.store_away[group] = long,
             (What::ClusterIsAway, _) => self.set_cluster_away(long),
             (What::EventIsRefused, _) => self.pending.refusal[group] = true,
             (What::OutsideIsAway, _) => self.pending.outside_away = long,
-            (What::TimePasses, _) => self.pass(MINUTE * i64::from(1 + choice % 30)),
+            (What::TimePasses, _) => self.pass(match choice % 8 {
+                0 => 26 * 60 * MINUTE,
+                _ => MINUTE * i64::from(1 + choice % 30),
+            }),
             (What::ClockIsSet, _) => self.set_clock(group, choice),
             (What::RecordComesAgain, _) => self.come_again(choice),
             (What::Redrive, _) => self.redrive(group),
-            (What::Dies | What::StandsStill | What::IsStopped, None) => {}
+            (What::StockIsCounted, _) => self.count_stock(choice),
+            (What::GoodsComeBack, _) => self.want_back(choice),
+            (What::StandsStill | What::IsStopped | What::ClientBreaks, None) => {}
         }
     }
 
     fn follow_up(&mut self) {
+        if !self.pending.deaths.is_empty() {
+            self.die();
+        }
         let (step, now) = (self.step, self.now);
         for (group, place, _) in due(&mut self.pending.still, step, |one| one.2) {
             if self.members[group].slots[place].life != Life::Still {
                 continue;
             }
             self.members[group].revive(place, now);
+            self.count("zombies");
             let (name, number) = (
                 groups::NAMES[group],
                 self.members[group].slots[place].number,
@@ -114,12 +141,18 @@ impl World {
     /// Every process of the group ends, and comes back with the newest build.
     pub(crate) fn upgrade(&mut self, group: usize) {
         self.members[group].reader = schemas::versions::NEWEST;
+        self.around
+            .watch
+            .seen()
+            .behind
+            .take_if(|behind| behind.0 == group);
         for place in 0..self.members[group].slots.len() {
             if self.members[group].slots[place].life == Life::Still {
-                self.members[group].kill(place);
+                self.kill(group, place);
             }
         }
         for place in self.members[group].running() {
+            self.count("stops");
             self.members[group].stop(place);
         }
     }
@@ -136,36 +169,20 @@ impl World {
         }
     }
 
-    /// As a producer's retry, or a replay: the same bytes once more.
-    fn come_again(&mut self, choice: u32) {
-        let topics = &self.around.topics;
-        let places = groups::all_topics()
-            .into_iter()
-            .flat_map(|topic| (0..self.plan.shape.shards).map(move |shard| (topic.clone(), shard)));
-        let ours = places.filter(|(topic, _)| !topic.contains("dead-letters"));
-        let records: Vec<_> = ours
-            .flat_map(|(topic, shard)| topics.read(&topic, shard, 0, usize::MAX))
-            // Of what the shelves were filled with there is enough.
-            .filter(|record| !record.at.topic.contains("stock"))
-            .collect();
-        if let Some(record) = records.get(choice as usize % records.len().max(1)) {
-            let (topic, key) = (record.at.topic.to_string(), record.key.clone());
-            let (payload, headers) = (record.payload.clone(), record.headers.clone());
-            let again = topics.append(&topic, key, payload, headers, self.now);
-            self.history.note(|| {
-                let again = again
-                    .map(|record| record.at.to_string())
-                    .unwrap_or_default();
-                format!("{} comes again: {again}", record.at)
-            });
-        }
-    }
-
     fn redrive(&mut self, group: usize) {
         let store = &self.stores[group];
-        if store.is_at_rest() {
-            let sql = "UPDATE dead_letters SET state = 'redrive' WHERE state = 'set_aside'";
-            store.run(sql).unwrap();
+        if !store.is_at_rest() {
+            return;
+        }
+        let letters: Vec<DeadLetter> = store.rows().unwrap();
+        let sql = "UPDATE dead_letters SET state = 'redrive' WHERE state = 'set_aside'";
+        store.run(sql).unwrap();
+        for letter in letters {
+            if letter.state == "set_aside" {
+                let asked = (self.redrives).entry((group, letter.dead_letter_id));
+                *asked.or_default() += 1;
+                self.count("redrives");
+            }
         }
     }
 
@@ -174,13 +191,16 @@ impl World {
         if task.kind == "hand_over" {
             let seen = self.around.watch.seen();
             let state = |group: usize| seen.states[group].get(&task.key).cloned();
-            let (paid, firm) = (state(groups::PAYMENT), state(groups::INVENTORY));
+            let groups = [groups::PAYMENT, groups::INVENTORY, groups::DISPATCH];
+            let states = groups.map(state);
             drop(seen);
-            let is_new = !self.outside.handed_over.contains(&task.key);
-            let is_fit = paid.as_deref() == Some("authorised") && firm.as_deref() == Some("firm");
-            if is_new && !is_fit {
+            // Whatever was said once is only said again.
+            let is_new = !self.outside.has_said(&task.task_id);
+            let fit = ["authorised", "firm", "handing_over"];
+            if is_new && states.each_ref().map(|state| state.as_deref()) != fit.map(Some) {
                 let id = &task.key;
-                let broken = format!("I5: {id} is handed over: payment {paid:?}, stock {firm:?}");
+                let broken =
+                    format!("I5: {id} is handed over: payment, stock and dispatch {states:?}");
                 self.around.watch.broke(broken);
             }
         }
@@ -212,24 +232,4 @@ fn due<T: Copy>(waiting: &mut Vec<T>, step: u64, when: impl Fn(&T) -> u64) -> Ve
     let (due, rest) = waiting.iter().partition(|one| when(one) <= step);
     *waiting = rest;
     due
-}
-
-/// How it is counted.
-fn name_of(what: What) -> &'static str {
-    match what {
-        What::Dies => "crashes",
-        What::StandsStill => "zombies",
-        What::IsStopped | What::Upgrade => "stops",
-        What::ShardsMove => "moves",
-        What::CommitFails => "commits failed",
-        What::CommitReplyIsLost => "commit replies lost",
-        What::DatabaseIsAway => "database outages",
-        What::ClusterIsAway => "cluster outages",
-        What::EventIsRefused => "events refused",
-        What::OutsideIsAway => "outages outside",
-        What::TimePasses => "jumps of time",
-        What::ClockIsSet => "clocks set",
-        What::RecordComesAgain => "records repeated",
-        What::Redrive => "redrives",
-    }
 }

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use runtime::simulated::{Clock, Process};
+use runtime::{
+    Outgoing,
+    simulated::{Clock, Process},
+};
 
 /// What a process is doing, as the world knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,9 @@ pub(crate) struct Members {
     rebalances: bool,
     pub(crate) skew: i64,
 }
+
+/// What a client says that cannot recover.
+pub(crate) const BROKEN: &str = "the client is broken";
 
 /// How long a revocation waits, microseconds: `drain_timeout`.
 const PATIENCE: i64 = 10_000_000;
@@ -106,12 +112,17 @@ impl Members {
         self.wants = true;
     }
 
-    /// It ends here and now.
-    pub(crate) fn kill(&mut self, place: usize) {
+    /// It ends here and now: which events of its are lost. `survive` says how many of so many that
+    /// are on their way to one partition arrive all the same.
+    pub(crate) fn kill(
+        &mut self,
+        place: usize,
+        survive: impl FnMut(usize) -> usize,
+    ) -> Vec<Outgoing> {
         let slot = &mut self.slots[place];
-        slot.process.kill();
         slot.life = Life::Over;
         self.wants = true;
+        slot.process.kill(survive)
     }
 
     pub(crate) fn stand_still(&mut self, place: usize) {
@@ -203,11 +214,14 @@ impl Slot {
         let wants_to_leave = self.process.listen();
         match self.process.outcome() {
             // What it depends on may be away for longer than a shutdown may take.
-            Some(Err(why)) if !why.starts_with("shutdown not finished") => {
+            Some(Err(why))
+                if !why.starts_with("shutdown not finished") && !why.contains(BROKEN) =>
+            {
                 return Err(format!("process {} ended: {why}", self.number));
             }
             Some(_) => {
-                self.process.kill();
+                // Its client has thrown away what it had not sent.
+                self.process.kill(|events| events);
                 self.life = Life::Over;
                 return Ok(true);
             }

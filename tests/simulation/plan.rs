@@ -1,9 +1,10 @@
 //! What a seed stands for: the shape of the world, what the shops do, and what goes wrong when. All of
 //! it is drawn before the run, so that a run can be repeated with less of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use schemas::Purchase;
 use simulator::{
     Plan as Shops,
     action::{Action, Deed, Kind},
@@ -22,6 +23,12 @@ pub(crate) struct Shape {
     pub(crate) batch_records_max: usize,
     pub(crate) linger_millis: u64,
     pub(crate) task_concurrency: usize,
+    /// How many events a process's client takes before it is full.
+    pub(crate) client_events: usize,
+    /// How many units of each item came in.
+    pub(crate) units: i64,
+    /// Whether shops open only once the shelves are filled.
+    pub(crate) opens_filled: bool,
     /// The share of calls whose reply is lost.
     pub(crate) loss: f64,
     /// A group that starts with a build that reads no more than this version.
@@ -31,7 +38,8 @@ pub(crate) struct Shape {
 /// Something that goes wrong, or is done to the groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    /// A process ends at once, and is started again later.
+    /// A process ends, where it stands or as soon as one of the group comes to a certain point, and
+    /// is started again later.
     Dies,
     /// A process stands still, is taken for dead, and goes on when others have its shards.
     StandsStill,
@@ -59,11 +67,17 @@ pub(crate) enum What {
     RecordComesAgain,
     /// An operator redrives the group's dead letters.
     Redrive,
+    /// A process's Kafka client meets an error from which it cannot recover.
+    ClientBreaks,
+    /// A stock keeper has counted an item, and found more or fewer of it.
+    StockIsCounted,
+    /// A customer does not want any more what the carrier has.
+    GoodsComeBack,
     /// The group gets the newest build.
     Upgrade,
 }
 
-const DRAWN: [What; 14] = [
+const DRAWN: [What; 17] = [
     What::Dies,
     What::StandsStill,
     What::IsStopped,
@@ -78,6 +92,9 @@ const DRAWN: [What; 14] = [
     What::ClockIsSet,
     What::RecordComesAgain,
     What::Redrive,
+    What::ClientBreaks,
+    What::StockIsCounted,
+    What::GoodsComeBack,
 ];
 
 /// One of them, at a step of the run.
@@ -113,6 +130,9 @@ impl Plan {
             batch_records_max: [1, 3, 50][random.random_range(0..3)],
             linger_millis: [0, 5][random.random_range(0..2)],
             task_concurrency: [1, 8][random.random_range(0..2)],
+            client_events: [1, 3, 1_000][random.random_range(0..3)],
+            units: [3, 6, 1_000, 1_000][random.random_range(0..4)],
+            opens_filled: random.random_bool(0.8),
             loss: [0.0, 0.1, 0.3][random.random_range(0..3)],
             behind: (random.random_bool(0.25))
                 .then(|| (random.random_range(0..5), random.random_range(1..=2))),
@@ -143,13 +163,26 @@ impl Plan {
         }
     }
 
-    /// The purchases of the plan, and those that were only cancelled.
-    pub(crate) fn bought(&self) -> BTreeSet<String> {
-        let bought = self.deeds.iter().filter_map(|deed| match deed {
-            Deed::Buy { purchase, .. } => Some(purchase.purchase_id.clone()),
-            Deed::Cancel { .. } | Deed::Poison(_) => None,
-        });
-        bought.collect()
+    /// What was bought, by purchase: of those that contradict each other, the first.
+    pub(crate) fn bought(&self) -> BTreeMap<&str, &Purchase> {
+        let mut bought = BTreeMap::new();
+        for deed in &self.deeds {
+            if let Deed::Buy { purchase, .. } = deed {
+                let id = purchase.purchase_id.as_str();
+                bought.entry(id).or_insert(purchase.as_ref());
+            }
+        }
+        bought
+    }
+
+    /// The requests to cancel: their ids and the purchases.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.deeds.iter().filter_map(|deed| match deed {
+            Deed::Cancel { request, .. } => {
+                Some((request.event_id.as_str(), request.purchase_id.as_str()))
+            }
+            Deed::Buy { .. } | Deed::Poison(_) => None,
+        })
     }
 
     /// What has to be on the shelves.

@@ -10,7 +10,7 @@ pub(crate) struct Report {
     steps: u64,
     longest: u64,
     commits: u64,
-    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub(crate) counts: BTreeMap<String, u64>,
     pub(crate) ends: BTreeMap<String, u64>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Outcome {
     pub(crate) fingerprint: u64,
     pub(crate) steps: u64,
     pub(crate) commits: u64,
-    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub(crate) counts: BTreeMap<String, u64>,
     pub(crate) history: History,
 }
 
@@ -64,12 +64,13 @@ fn run(plan: &Plan, history: History) -> Outcome {
     let result = ran.and_then(|()| verdict::check(&world));
     let fingerprint = world.fingerprint();
     let commits = world.around.watch.seen().commits;
+    let counts = world.all_counts();
     Outcome {
         result,
         fingerprint,
         steps: world.step,
         commits,
-        counts: std::mem::take(&mut world.counts),
+        counts,
         history: std::mem::take(&mut world.history),
     }
 }

@@ -111,10 +111,11 @@ impl World {
                 Act::Arrive => self.arrive(),
                 Act::Reply => self.reply(),
                 Act::Sell => {
-                    self.next_deed < self.plan.deeds.len() && {
+                    let sells = self.next_deed < self.plan.deeds.len() && self.is_open();
+                    if sells {
                         self.sell();
-                        true
                     }
+                    sells
                 }
             };
             if done {
@@ -164,6 +165,11 @@ impl World {
                 let is_lost = told.is_closed() || self.happens(self.plan.shape.loss);
                 let is_made = !is_lost || self.happens(0.5);
                 let answer = is_made.then(|| self.perform(&task)).flatten();
+                match (is_made, is_lost) {
+                    (true, true) => self.count("calls whose reply was lost"),
+                    (false, _) => self.count("calls that were lost"),
+                    (true, false) => {}
+                }
                 let (name, id) = (groups::NAMES[process.0], &task.task_id);
                 self.history
                     .note(|| format!("{name} asks {id}: made {is_made}, heard {}", !is_lost));
@@ -176,8 +182,19 @@ impl World {
     fn pass_of(&mut self, group: usize, point: Point) -> Pass {
         let is_away = self.step < self.pending.store_away[group];
         match point {
-            Point::Begin if is_away => Pass::Fails,
-            Point::Commit => self.pending.commit[group].take().unwrap_or(Pass::Made),
+            Point::Begin if is_away => {
+                self.count("calls to a database that is away");
+                Pass::Fails
+            }
+            Point::Commit => {
+                let pass = self.pending.commit[group].take().unwrap_or(Pass::Made);
+                match pass {
+                    Pass::Fails => self.count("commits failed"),
+                    Pass::LosesReply => self.count("commit replies lost"),
+                    Pass::Made => {}
+                }
+                pass
+            }
             Point::Begin | Point::Committed => Pass::Made,
         }
     }

@@ -58,13 +58,16 @@ fn without(
 
 /// One process, one lane, one input at a time, nothing lost.
 fn simpler(best: Plan, fails: &mut impl FnMut(&Plan) -> bool) -> Plan {
-    let changes: [fn(&mut Plan); 6] = [
+    let changes: [fn(&mut Plan); 9] = [
         |plan| plan.shape.loss = 0.0,
         |plan| plan.shape.behind = None,
         |plan| plan.shape.processes = 1,
         |plan| plan.shape.lanes = 1,
         |plan| plan.shape.linger_millis = 0,
         |plan| plan.shape.batch_records_max = 1,
+        |plan| plan.shape.client_events = 1_000,
+        |plan| plan.shape.units = 1_000,
+        |plan| plan.shape.opens_filled = true,
     ];
     changes.into_iter().fold(best, |best, change| {
         let mut tried = best.clone();

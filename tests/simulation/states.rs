@@ -1,16 +1,76 @@
-//! Where each purchase stands with a group, and which steps from there there are (I7).
+//! Where each purchase stands with a group, and which steps from there there are (I7); and that what
+//! waits for a time has a timer, so that it ends by then (I10).
 
 use std::collections::BTreeMap;
 
 use runtime::store::{Cells, Kind, MemoryStore};
+use timeline::Status;
 
-use crate::groups;
+use crate::{groups, watch::wrong};
 
 const READ: [&str; 4] = [
     "SELECT purchase_id, state FROM payments",
     "SELECT purchase_id, state FROM reservations",
     "SELECT purchase_id, state FROM dispatches",
     "SELECT purchase_id, status FROM purchases",
+];
+
+/// Which states one batch can lead to. Several inputs of a batch may be about one purchase, so these
+/// are not single steps; but what another group has to hear of first takes a batch of its own.
+const PAYMENT: &[(&str, &[&str])] = &[
+    ("expected", &["authorising", "authorised", "voided"]),
+    (
+        "authorising",
+        &["authorised", "declined", "disputed", "voiding"],
+    ),
+    ("disputed", &["authorised", "declined", "voiding"]),
+    (
+        "authorised",
+        &["voiding", "voided", "capturing", "captured", "refunded"],
+    ),
+    ("voiding", &["voided"]),
+    (
+        "capturing",
+        &["captured", "capture_failed", "refunding", "credited"],
+    ),
+    ("captured", &["refunding", "refunded"]),
+    ("refunding", &["refunded"]),
+    ("capture_failed", &["credited"]),
+];
+const INVENTORY: &[(&str, &[&str])] = &[
+    ("waiting", &["held", "rejected", "released"]),
+    ("held", &["firm", "expired", "rejected", "released"]),
+    ("expired", &["firm", "rejected", "released"]),
+    ("firm", &["released", "committed"]),
+];
+const DISPATCH: &[(&str, &[&str])] = &[
+    ("waiting", &["requested", "cancelled"]),
+    ("requested", &["handing_over", "cancelled"]),
+    ("handing_over", &["handed_over", "returned", "cancelled"]),
+    ("handed_over", &["returned"]),
+];
+
+/// What waits for a time, and has no timer for it; and timers for which nothing waits.
+const WITHOUT_TIMER: [(usize, &str); 2] = [
+    (
+        groups::INVENTORY,
+        "SELECT r.purchase_id, r.state, 1
+           FROM reservations r LEFT JOIN timers t
+             ON t.timer_id = r.purchase_id || ':expire' AND t.due_at = r.expires_at
+          WHERE (r.state = 'held') <> (t.timer_id IS NOT NULL)
+         UNION ALL
+         SELECT t.timer_id, 'timer', 1 FROM timers t
+          WHERE t.timer_key NOT IN (SELECT purchase_id FROM reservations WHERE state = 'held')",
+    ),
+    (
+        groups::DISPATCH,
+        "SELECT d.purchase_id, d.state, 1
+           FROM dispatches d LEFT JOIN timers t ON t.timer_id = d.purchase_id || ':' ||
+             CASE d.state WHEN 'waiting' THEN 'answers' ELSE 'ship_by' END
+          WHERE t.timer_id IS NULL
+            AND (d.state = 'waiting' AND NOT d.answers_late
+              OR d.state IN ('requested', 'handing_over') AND NOT d.at_risk)",
+    ),
 ];
 
 /// Where each purchase stands; empty for a group that keeps no such state.
@@ -45,41 +105,32 @@ pub(crate) fn compare(
     Ok(())
 }
 
-/// A batch may take several steps at once, so the order of the states is what holds.
+/// Whatever ends by itself at some time has a timer that will see to it.
+pub(crate) fn deadlines(group: usize, store: &MemoryStore) -> Result<(), String> {
+    for (of, sql) in WITHOUT_TIMER {
+        if of == group
+            && let Some((what, _)) = wrong(store, sql, 2)?
+        {
+            let who = groups::NAMES[group];
+            return Err(format!("I10: {who}: {what}: its timer and it do not agree"));
+        }
+    }
+    Ok(())
+}
+
 fn may_follow(group: usize, state: &str, next: &str) -> bool {
-    match group {
-        groups::INVENTORY => match state {
-            "rejected" | "released" | "committed" => false,
-            // A shipment asks again for what has lapsed.
-            "expired" => next != "waiting",
-            "firm" => matches!(next, "released" | "committed"),
-            _ => next != "waiting",
-        },
-        groups::PAYMENT => payment(state) < payment(next),
-        groups::DISPATCH => dispatch(state) < dispatch(next),
-        _ => true,
-    }
+    let table = match group {
+        groups::PAYMENT => PAYMENT,
+        groups::INVENTORY => INVENTORY,
+        groups::DISPATCH => DISPATCH,
+        _ => return rank(state) < rank(next),
+    };
+    let row = table.iter().find(|(from, _)| *from == state);
+    row.is_some_and(|(_, to)| to.contains(&next))
 }
 
-fn payment(state: &str) -> u8 {
-    match state {
-        "expected" => 0,
-        "authorising" => 1,
-        "disputed" => 2,
-        "authorised" => 3,
-        "voiding" | "capturing" => 4,
-        "declined" | "voided" | "captured" => 5,
-        "capture_failed" | "refunding" => 6,
-        _ => 7,
-    }
-}
-
-fn dispatch(state: &str) -> u8 {
-    match state {
-        "waiting" => 0,
-        "requested" => 1,
-        "handing_over" => 2,
-        "handed_over" => 3,
-        _ => 4,
-    }
+/// Of what a customer is shown; unknown words have none.
+fn rank(status: &str) -> Option<i32> {
+    let known = Status::ALL.iter().find(|known| known.as_str() == status);
+    known.map(|known| known.rank())
 }

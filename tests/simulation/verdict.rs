@@ -1,21 +1,20 @@
 //! What is true of every run that is over, whatever its order: each purchase has come to one end, and
-//! money, goods, timeline, windows, journals, topics and dead letters agree about it.
+//! money, goods, timeline, windows, journals, topics and dead letters agree about it, and with what
+//! was bought.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runtime::Record;
+use schemas::{Purchase, domain::TenderKind};
 
-use crate::{
-    groups, told,
-    world::{FILLED, World},
-};
+use crate::{counted, groups, shown, told, world::World};
 
 /// Checks a run that is over: how many purchases came to which end.
 pub(crate) fn check(world: &World) -> Result<BTreeMap<String, u64>, String> {
     let ends = purchases(world)?;
-    shelves(world)?;
-    ledger(world)?;
-    windows(world)?;
+    money(world)?;
+    goods(world)?;
+    counted::windows(world)?;
+    shown::entries(world)?;
     told::dead_letters(world)?;
     for group in 0..5 {
         told::published(world, group)?;
@@ -34,12 +33,19 @@ fn purchases(world: &World) -> Result<BTreeMap<String, u64>, String> {
     let mut ends = BTreeMap::new();
     for (group, states) in seen.states.iter().enumerate().take(4) {
         let name = groups::NAMES[group];
-        let known: BTreeSet<&String> = states.keys().collect();
-        for id in &bought {
-            holds!(known.contains(id), "I2: {name} does not know {id}");
-        }
+        let known: BTreeSet<&str> = states.keys().map(String::as_str).collect();
+        let expected: BTreeSet<&str> = bought.keys().copied().collect();
+        let missing = expected.difference(&known).next();
+        holds!(missing.is_none(), "I2: {name} does not know {missing:?}");
+        // Of what was never bought, a group may know that somebody wished to cancel it.
+        let invented = known.difference(&expected).next();
+        let is_asked = |id: &str| world.requests().any(|(_, of)| of == id);
+        holds!(
+            invented.is_none_or(|id| is_asked(id)),
+            "I2: {name} knows {invented:?}, which was never bought"
+        );
     }
-    for id in &bought {
+    for id in bought.keys().copied() {
         let end = [
             &dispatches[id],
             &payments[id],
@@ -51,7 +57,6 @@ fn purchases(world: &World) -> Result<BTreeMap<String, u64>, String> {
             is_an_end(end),
             "I2: {id} ended as {end:?}: dispatch, payment, inventory, timeline"
         );
-        money(world, id, end[1])?;
         *ends.entry(end[3].to_owned()).or_default() += 1;
     }
     Ok(ends)
@@ -61,6 +66,13 @@ fn purchases(world: &World) -> Result<BTreeMap<String, u64>, String> {
 fn is_an_end(end: [&str; 4]) -> bool {
     match end {
         ["handed_over", "captured", "committed", "completed"]
+        | [
+            "handed_over",
+            "capture_failed",
+            "committed",
+            "payment_overdue",
+        ]
+        | ["returned", "credited", "committed", "cancelled"]
         | ["returned", "refunded", "committed", "refunded"] => true,
         ["cancelled", payment, stock, "cancelled"] => {
             matches!(payment, "voided" | "declined")
@@ -70,115 +82,86 @@ fn is_an_end(end: [&str; 4]) -> bool {
     }
 }
 
-/// What the provider did is what payment says (I2).
-fn money(world: &World, id: &str, payment: &str) -> Result<(), String> {
+/// What of a purchase is paid by card.
+fn card_minor(purchase: &Purchase) -> i64 {
+    let cards = purchase.tenders.iter();
+    let cards = cards.filter(|tender| tender.kind == TenderKind::Card);
+    cards.map(|tender| tender.amount_minor).sum()
+}
+
+/// What was bought is what payment and provider have moved, purchase by purchase (I2).
+fn money(world: &World) -> Result<(), String> {
+    let bought = world.plan.bought();
     let outside = &world.outside;
-    let is_charged = outside.captured.contains_key(id);
-    let is_refunded = outside.refunded.contains_key(id);
-    let is_paid = matches!(payment, "captured" | "refunded");
+    let payments: Vec<payment::Payment> = rows(world, groups::PAYMENT)?;
+    for row in &payments {
+        let (id, state) = (row.purchase_id.as_str(), row.state.as_str());
+        let Some(purchase) = bought.get(id) else {
+            continue;
+        };
+        let card = card_minor(purchase);
+        let asked = (purchase.total_minor(), card, purchase.currency.as_str());
+        let currency = row.currency.as_deref().unwrap_or_default();
+        let is = (row.amount_minor, row.card_minor, currency);
+        holds!(
+            is == asked,
+            "I2: {id} costs {asked:?}, and payment has {is:?}"
+        );
+        let of_card = |moves: bool| (moves && card > 0).then(|| (card, currency.to_owned()));
+        let is_charged = matches!(state, "captured" | "refunded");
+        for (what, moved, expected) in [
+            ("held", outside.held.get(id), None),
+            ("taken", outside.captured.get(id), of_card(is_charged)),
+            (
+                "given back",
+                outside.refunded.get(id),
+                of_card(state == "refunded"),
+            ),
+        ] {
+            holds!(
+                moved == expected.as_ref(),
+                "I2: {id} is {state}, and the provider has {what} {moved:?}, not {expected:?}"
+            );
+        }
+        let has_left = is_charged || matches!(state, "capture_failed" | "credited");
+        holds!(
+            has_left == outside.handed_over.contains(id),
+            "I5: {id} is {state}: what left was to be paid for, and nothing else was"
+        );
+    }
+    let strangers = outside.captured.keys().chain(outside.held.keys());
+    let stranger = strangers
+        .into_iter()
+        .find(|id| !bought.contains_key(id.as_str()));
     holds!(
-        !outside.held.contains_key(id),
-        "I2: {id} is {payment} and money is still held"
-    );
-    holds!(
-        !is_charged || is_paid,
-        "I2: {id} is {payment} and was charged"
-    );
-    holds!(
-        (is_charged && payment == "refunded") == is_refunded,
-        "I2: {id} is {payment}, given back: {is_refunded}"
-    );
-    holds!(
-        is_paid == outside.handed_over.contains(id),
-        "I5: {id} is {payment}: what left was paid for, and nothing else was"
+        stranger.is_none(),
+        "I2: the provider has money of {stranger:?}, which was never bought"
     );
     Ok(())
 }
 
-/// What is on the shelves is what was not handed over; nothing is reserved any more (I4).
-fn shelves(world: &World) -> Result<(), String> {
-    let reservations: Vec<inventory::Reservation> = rows(world, groups::INVENTORY)?;
-    let lines: Vec<inventory::ReservationLine> = rows(world, groups::INVENTORY)?;
-    let committed: BTreeSet<&String> = (reservations.iter())
-        .filter(|row| row.state == "committed")
-        .map(|row| &row.purchase_id)
-        .collect();
-    let mut sold: BTreeMap<&str, i64> = BTreeMap::new();
-    for line in lines
-        .iter()
-        .filter(|line| committed.contains(&line.purchase_id))
-    {
-        *sold.entry(&line.sku).or_default() += i64::from(line.quantity);
+/// What is on the shelves is what came in and was not handed over, by what was bought; nothing is
+/// reserved any more (I4).
+fn goods(world: &World) -> Result<(), String> {
+    let mut left: BTreeMap<String, i64> = BTreeMap::new();
+    for event in rows::<inventory::StockEvent>(world, groups::INVENTORY)? {
+        *left.entry(event.sku).or_default() += event.quantity_change;
+    }
+    let bought = world.plan.bought();
+    for id in &world.outside.handed_over {
+        let Some(purchase) = bought.get(id.as_str()) else {
+            return Err(format!("I5: {id} was handed over and never bought"));
+        };
+        for line in &purchase.lines {
+            *left.entry(line.item_id.to_string()).or_default() -= i64::from(line.quantity);
+        }
     }
     for shelf in rows::<inventory::Stock>(world, groups::INVENTORY)? {
-        let left = FILLED - sold.get(shelf.sku.as_str()).copied().unwrap_or(0);
+        let left = left.get(&shelf.sku).copied().unwrap_or_default();
         holds!(
             (shelf.on_hand, shelf.reserved) == (left, 0),
             "I4: {shelf:?}, and {left} should be left"
         );
     }
     Ok(())
-}
-
-/// What the ledger says was taken by card is what the provider took (I2).
-fn ledger(world: &World) -> Result<(), String> {
-    let charged: i64 = world.outside.captured.values().sum();
-    let payments: Vec<payment::Payment> = rows(world, groups::PAYMENT)?;
-    let cards: i64 = (payments.iter())
-        .filter(|row| matches!(row.state.as_str(), "captured" | "refunded"))
-        .map(|row| row.card_minor)
-        .sum();
-    holds!(
-        charged == cards,
-        "I2: charged {charged}, sold by card {cards}"
-    );
-    Ok(())
-}
-
-/// Analytics counted what is in the topics, each once (I6): computed anew, by the group's rules, from
-/// the records in another order.
-fn windows(world: &World) -> Result<(), String> {
-    let codec = std::sync::Arc::new(codec::Codec::without_registry());
-    let group = analytics::Analytics::new(codec, analytics::Windows::default());
-    let mut anew = runtime::in_memory::InMemory::new(group);
-    for record in records(world, analytics::TOPICS.into_iter()) {
-        if let Ok(event) = runtime::Group::decode(anew.group(), &record) {
-            // What is refused is refused in either order.
-            drop(anew.apply(&event, world.now));
-        }
-    }
-    let late_is_of_its_time = |mut row: analytics::rows::WindowRow| {
-        row.late = 0;
-        row
-    };
-    let counted: Vec<analytics::rows::WindowRow> = rows(world, groups::ANALYTICS)?;
-    let counted: Vec<_> = counted.into_iter().map(late_is_of_its_time).collect();
-    let expected: Vec<_> = anew
-        .rows()
-        .windows
-        .iter()
-        .cloned()
-        .map(late_is_of_its_time)
-        .collect();
-    holds!(
-        counted == expected,
-        "I6: windows\n{counted:?}\nand anew\n{expected:?}"
-    );
-    let revenue: Vec<analytics::rows::RevenueRow> = rows(world, groups::ANALYTICS)?;
-    let expected: Vec<_> = anew.rows().revenue.iter().cloned().collect();
-    holds!(
-        revenue == expected,
-        "I6: revenue\n{revenue:?}\nand anew\n{expected:?}"
-    );
-    Ok(())
-}
-
-fn records<'a>(world: &World, topics: impl Iterator<Item = &'a str>) -> Vec<Record> {
-    let (all, shards) = (&world.around.topics, world.plan.shape.shards);
-    let of_topic = |topic: &str| {
-        let of_shard = |shard| all.read(topic, shard, 0, usize::MAX);
-        (0..shards).flat_map(of_shard).collect::<Vec<_>>()
-    };
-    let records = topics.flat_map(of_topic);
-    records.map(|record| record.as_ref().clone()).collect()
 }

@@ -2,39 +2,79 @@
 //! every instant. What is broken is noted, with the invariant's name; the run ends with the step.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use runtime::{
-    Outgoing,
-    bookkeeping::rows::Position,
+    Record,
+    simulated::Topics,
     store::{Cells, Kind, MemoryStore},
 };
 
 use crate::{gates::ProcessId, goods, groups, money, states};
 
+/// A topic, a partition and an offset.
+pub(crate) type Place = (String, i32, i64);
+
 /// What has been seen committed.
-#[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) broken: Vec<String>,
     pub(crate) commits: u64,
+    pub(crate) topics: Arc<Topics>,
+    /// The group that begins with an older reader, and which, for as long as nobody has a newer one.
+    pub(crate) behind: Option<(usize, u32)>,
     /// Per group, how far its journal was looked at, by shard.
-    journalled: BTreeMap<(usize, i64), i64>,
-    /// Per group and event, its place in the journal: shard and number.
-    pub(crate) events: BTreeMap<(usize, String), (i64, i64)>,
-    positions: BTreeMap<(usize, String, i32), i64>,
+    pub(crate) journalled: BTreeMap<(usize, i64), i64>,
+    /// Per group and event, what is known of it.
+    pub(crate) events: BTreeMap<(usize, String), Stated>,
+    /// Per group and shard, the events that have not come to their topic.
+    pub(crate) missing: BTreeMap<(usize, i64), BTreeSet<i64>>,
+    /// Per group and shard: epoch, next number, watermark.
+    pub(crate) shards: BTreeMap<(usize, i64), [i64; 3]>,
+    /// Where each event came to first.
+    pub(crate) places: BTreeMap<String, Place>,
+    pub(crate) positions: BTreeMap<(usize, String, i32), i64>,
     /// Per group, where each purchase stands.
     pub(crate) states: [BTreeMap<String, String>; 5],
+    pub(crate) counts: BTreeMap<String, u64>,
+}
+
+/// An event in a group's journal.
+pub(crate) struct Stated {
+    pub(crate) shard: i64,
+    pub(crate) sequence: i64,
+    /// The number of the process that has committed it.
+    pub(crate) by: u32,
+    pub(crate) has_arrived: bool,
 }
 
 /// See the module.
-#[derive(Default)]
 pub(crate) struct Watch {
     seen: Mutex<Seen>,
 }
 
 impl Watch {
+    pub(crate) fn over(topics: &Arc<Topics>, behind: Option<(usize, u32)>) -> Self {
+        let seen = Seen {
+            broken: vec![],
+            commits: 0,
+            topics: Arc::clone(topics),
+            behind,
+            journalled: BTreeMap::new(),
+            events: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            shards: BTreeMap::new(),
+            places: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            states: Default::default(),
+            counts: BTreeMap::new(),
+        };
+        Self {
+            seen: Mutex::new(seen),
+        }
+    }
+
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -47,87 +87,79 @@ impl Watch {
     pub(crate) fn committed(&self, (group, number): ProcessId, store: &MemoryStore) {
         let mut seen = self.seen();
         seen.commits += 1;
-        if let Err(what) = seen.look(group, store) {
+        if let Err(what) = seen.look((group, number), store) {
             let who = groups::NAMES[group];
             seen.broken
                 .push(format!("{what} (after a commit of {who} {number})"));
         }
     }
 
-    /// An event of a group arrives at a topic.
-    pub(crate) fn arrived(&self, group: usize, outgoing: &Outgoing) {
-        let name = (group, outgoing.event_id.clone());
-        if !self.seen().events.contains_key(&name) {
-            let (who, id) = (groups::NAMES[group], &name.1);
-            self.broke(format!(
-                "I1: {who} publishes {id}, which it has not committed"
-            ));
+    /// An event of a group has come to its topic.
+    pub(crate) fn arrived(&self, (group, number): ProcessId, event_id: &str, record: &Record) {
+        let mut seen = self.seen();
+        seen.note_place(record);
+        let who = groups::NAMES[group];
+        let Some(stated) = seen.events.get_mut(&(group, event_id.to_owned())) else {
+            let broken = format!("I1: {who} publishes {event_id}, which it has not committed");
+            seen.broken.push(broken);
+            return;
+        };
+        let is_first = !std::mem::replace(&mut stated.has_arrived, true);
+        let (shard, sequence, is_others) = (stated.shard, stated.sequence, stated.by != number);
+        if let Some(missing) = seen.missing.get_mut(&(group, shard)) {
+            missing.remove(&sequence);
+        }
+        match (is_first, is_others) {
+            (true, true) => seen.count("events published by a successor"),
+            (false, _) => seen.count("events published twice"),
+            (true, false) => {}
         }
     }
 }
 
 impl Seen {
-    fn look(&mut self, group: usize, store: &MemoryStore) -> Result<(), String> {
+    pub(crate) fn count(&mut self, what: &str) {
+        *self.counts.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// Where the event of a record came to, if it is the first with this id.
+    pub(crate) fn note_place(&mut self, record: &Record) {
+        if let Some(event_id) = record.headers.text("ce_id") {
+            let at = &record.at;
+            let place = || (at.topic.to_string(), at.partition, at.offset);
+            self.places.entry(event_id.to_owned()).or_insert_with(place);
+        }
+    }
+
+    /// Shard and number of a group's event.
+    pub(crate) fn place(&self, group: usize, event_id: &str) -> Option<(i64, i64)> {
+        let stated = self.events.get(&(group, event_id.to_owned()))?;
+        Some((stated.shard, stated.sequence))
+    }
+
+    pub(crate) fn has_arrived(&self, group: usize, event_id: &str) -> bool {
+        let stated = self.events.get(&(group, event_id.to_owned()));
+        stated.is_some_and(|stated| stated.has_arrived)
+    }
+
+    fn look(&mut self, (group, number): ProcessId, store: &MemoryStore) -> Result<(), String> {
         self.look_at_positions(group, store)?;
-        self.look_at_journal(group, store)?;
+        self.look_at_journal((group, number), store)?;
+        self.look_at_shards(group, store)?;
+        if let Some((behind, reader)) = self.behind
+            && behind == group
+        {
+            self.look_at_parked((group, reader), store)?;
+        }
         let states = states::read(group, store)?;
         states::compare(group, &self.states[group], &states)?;
         self.states[group] = states;
+        states::deadlines(group, store)?;
         match group {
             groups::PAYMENT => money::balances(store),
             groups::INVENTORY => goods::balance(store),
             _ => Ok(()),
         }
-    }
-
-    /// I8: positions only move on, and every record before them is accounted for.
-    fn look_at_positions(&mut self, group: usize, store: &MemoryStore) -> Result<(), String> {
-        for position in store
-            .rows::<Position>()
-            .map_err(|error| error.to_string())?
-        {
-            let at = (group, position.topic.clone(), position.partition);
-            let before = self.positions.insert(at, position.next_offset);
-            let place = format!("{}[{}]", position.topic, position.partition);
-            if before.is_some_and(|before| before > position.next_offset) {
-                return Err(format!(
-                    "I8: the position of {place} went back: {position:?}"
-                ));
-            }
-            if position.accounted() != position.next_offset - position.start_offset {
-                return Err(format!("I8: {place} does not add up: {position:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn look_at_journal(&mut self, group: usize, store: &MemoryStore) -> Result<(), String> {
-        let sql = "SELECT shard, max(sequence) FROM journal GROUP BY shard";
-        let ends = longs(store, sql, 2)?;
-        for (shard, end) in ends[0].iter().zip(&ends[1]) {
-            let known = self.journalled.insert((group, *shard), *end).unwrap_or(0);
-            if known >= *end {
-                continue;
-            }
-            let sql = "SELECT sequence, event_id FROM journal WHERE shard = ?1 AND sequence > ?2 \
-                       ORDER BY sequence";
-            let parameters = [Cells::longs([*shard]), Cells::longs([known])];
-            let columns = store.query(sql, &parameters, &[Kind::Long, Kind::Text]);
-            let columns = columns.map_err(|error| error.to_string())?;
-            let [Cells::Long(numbers), Cells::Text(ids)] = columns.as_slice() else {
-                return Err("the journal does not fit".to_owned());
-            };
-            for (number, id) in numbers.iter().flatten().zip(ids.iter().flatten()) {
-                let place = (*shard, *number);
-                if let Some(before) = self.events.insert((group, id.clone()), place) {
-                    let who = groups::NAMES[group];
-                    return Err(format!(
-                        "I7: {who} states {id} twice: {before:?}, {place:?}"
-                    ));
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -146,4 +178,28 @@ pub(crate) fn longs(
         _ => vec![],
     };
     Ok(found.into_iter().map(numbers).collect())
+}
+
+/// The first row of a query that returns texts and then a number; none when it returns none. Queries
+/// of what must not be return what is wrong this way.
+pub(crate) fn wrong(
+    store: &MemoryStore,
+    sql: &str,
+    texts: usize,
+) -> Result<Option<(String, i64)>, String> {
+    let mut kinds = vec![Kind::Text; texts];
+    kinds.push(Kind::Long);
+    let found = store
+        .query(sql, &[], &kinds)
+        .map_err(|error| error.to_string())?;
+    let mut words = Vec::new();
+    let mut number = None;
+    for cells in &found {
+        match cells {
+            Cells::Text(texts) => words.extend(texts.first().cloned().flatten()),
+            Cells::Long(numbers) => number = numbers.first().copied().flatten(),
+            _ => {}
+        }
+    }
+    Ok(number.map(|number| (words.join(" "), number)))
 }

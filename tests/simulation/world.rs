@@ -2,20 +2,17 @@
 //! and a clock that stands still until the scheduler moves it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher as _},
     sync::Arc,
 };
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use runtime::{Headers, simulated::Topics};
-use schemas::{
-    Encoder,
-    domain::{Event, Fact, StockReceived},
-};
-use simulator::{action::Deed, catalogue};
+use runtime::{bookkeeping::rows::Position, simulated::Topics, store::MemoryStore};
+use schemas::Encoder;
 
 use crate::{
+    deaths::Moment,
     gates::Gates,
     groups::{self, Around, Stores},
     history::History,
@@ -24,9 +21,6 @@ use crate::{
     plan::{Plan, START},
     watch::Watch,
 };
-
-/// More than is ever sold.
-pub(crate) const FILLED: i64 = 1_000;
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -38,16 +32,24 @@ pub(crate) struct World {
     pub(crate) step: u64,
     pub(crate) random: StdRng,
     pub(crate) history: History,
+    /// Whether the shops have opened.
+    pub(crate) has_opened: bool,
     /// The next of the shops' deeds, and of the plan's faults.
     pub(crate) next_deed: usize,
     pub(crate) next_fault: usize,
     pub(crate) pending: Pending,
-    /// Whether an event was refused: those behind it may come before it.
-    pub(crate) refused: bool,
+    /// By group and shard, the first event that was refused: those behind it may come before it.
+    pub(crate) refused: BTreeMap<(usize, i64), i64>,
+    /// By group, the events that were lost with a process before they had come to their topic.
+    pub(crate) lost: BTreeSet<(usize, String)>,
+    /// The purchases that customers gave back, by the ids of their requests.
+    pub(crate) returns: BTreeMap<String, String>,
+    /// By group and dead letter, how often an operator asked for its redrive.
+    pub(crate) redrives: BTreeMap<(usize, String), i64>,
     /// Whether something came of the last step.
     pub(crate) progressed: bool,
     pub(crate) counts: BTreeMap<&'static str, u64>,
-    encoder: Encoder,
+    pub(crate) encoder: Encoder,
     fingerprint: DefaultHasher,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Pending {
     /// Group and place of those that stand still, and when they go on; then when they learn of it.
     pub(crate) still: Vec<(usize, usize, u64)>,
     pub(crate) unaware: Vec<(usize, usize, u64)>,
+    /// At which point the next process of a group dies that comes to it.
+    pub(crate) deaths: Vec<(usize, Moment)>,
     /// When a group starts a process in place of one that ended.
     pub(crate) restarts: Vec<(usize, u64)>,
     /// Until which step a database is away, by group; the cluster; the outside.
@@ -78,11 +82,12 @@ impl World {
             _ => schemas::versions::NEWEST,
         };
         let members = std::array::from_fn(|group| Members::new(reader(group)));
+        let watch = Watch::over(&topics, shape.behind);
         let around = Around {
             shape,
-            topics,
             gates: Arc::new(Gates::default()),
-            watch: Arc::new(Watch::default()),
+            watch: Arc::new(watch),
+            topics,
         };
         let mut world = Self {
             random: StdRng::seed_from_u64(plan.seed),
@@ -94,10 +99,14 @@ impl World {
             now: START,
             step: 0,
             history,
+            has_opened: false,
             next_deed: 0,
             next_fault: 0,
             pending: Pending::default(),
-            refused: false,
+            refused: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            returns: BTreeMap::new(),
+            redrives: BTreeMap::new(),
             progressed: false,
             counts: BTreeMap::new(),
             encoder: Encoder::new(),
@@ -120,6 +129,21 @@ impl World {
         *self.counts.entry(what).or_default() += 1;
     }
 
+    /// What has had an effect, and how often.
+    pub(crate) fn all_counts(&self) -> BTreeMap<String, u64> {
+        let mut all = self.around.watch.seen().counts.clone();
+        let counted = self.counts.iter();
+        all.extend(counted.map(|(what, count)| ((*what).to_owned(), *count)));
+        let slots = self.members.iter().flat_map(|members| &members.slots);
+        let fenced = slots.map(|slot| slot.process.fenced_batches()).sum();
+        all.insert("fenced batches".to_owned(), fenced);
+        let positions = |store: &MemoryStore| store.rows::<Position>().unwrap_or_default();
+        let positions = self.stores.iter().flat_map(positions);
+        let parked: i64 = positions.map(|position| position.parked).sum();
+        all.insert("records parked".to_owned(), parked.unsigned_abs());
+        all
+    }
+
     /// Starts a process of a group.
     pub(crate) fn start(&mut self, group: usize) {
         let of_group = &mut self.members[group];
@@ -130,6 +154,7 @@ impl World {
         let with = (of_group.reader, &clock);
         let process = groups::start(&self.around, id, &self.stores[group], with);
         process.set_cluster_away(self.step < self.pending.cluster_away);
+        process.set_room(self.plan.shape.client_events);
         of_group.join(number, process);
         let name = groups::NAMES[group];
         self.history.note(|| format!("{name} {number} starts"));
@@ -151,64 +176,6 @@ impl World {
         alive
             .filter_map(|(_, slot)| slot.process.clock().next_wake())
             .min()
-    }
-
-    fn fill_shelves(&mut self) {
-        let wanted = self.plan.wanted_skus();
-        for sku in catalogue::stocked_skus().filter(|sku| wanted.contains(sku)) {
-            let received = StockReceived {
-                event_id: schemas::ids::purchase_id("stock keeper", &sku),
-                sku,
-                occurred_at: self.now,
-                causation_id: None,
-                quantity: FILLED,
-            };
-            let event = Event::Fact(Fact::StockReceived(received));
-            // Stock keepers tell everything twice.
-            for _ in 0..2 {
-                self.publish(self.encoder.encode_event(&event).unwrap());
-            }
-        }
-    }
-
-    /// The shops do the next of their deeds.
-    pub(crate) fn sell(&mut self) {
-        let deed = self.plan.deeds[self.next_deed].clone();
-        self.next_deed += 1;
-        let encoded = match deed {
-            Deed::Buy { purchase, kind } => {
-                let version = u32::from(purchase.written_version);
-                let id = purchase.purchase_id.clone();
-                self.history
-                    .note(|| format!("a shop sells {id}: {}, version {version}", kind.as_str()));
-                self.encoder.encode_purchase(&purchase, version).unwrap()
-            }
-            Deed::Cancel { request, .. } => {
-                let id = request.purchase_id.clone();
-                self.history.note(|| format!("a customer cancels {id}"));
-                let event = Event::CancellationRequested(request);
-                self.encoder.encode_event(&event).unwrap()
-            }
-            Deed::Poison(poison) => {
-                let kind = poison.kind;
-                self.history
-                    .note(|| format!("somebody publishes poison: {kind}"));
-                let record = poison.record;
-                let headers = Headers(record.headers);
-                let (topics, now) = (&self.around.topics, self.now);
-                topics.append(&record.topic, record.key, record.payload, headers, now);
-                return;
-            }
-        };
-        self.publish(encoded);
-    }
-
-    fn publish(&self, encoded: schemas::encode::Encoded) {
-        let headers = encoded.headers.into_iter();
-        let headers = Headers(headers.map(|(name, value)| (name, Some(value))).collect());
-        let (key, payload) = (Some(encoded.key), Some(encoded.payload));
-        let topics = &self.around.topics;
-        topics.append(encoded.topic, key, payload, headers, self.now);
     }
 
     /// So many at most; the same draw for the same run.

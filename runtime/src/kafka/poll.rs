@@ -107,6 +107,7 @@ impl PollThread {
     }
 
     /// In place of a thread: whoever receives these commands does what it would do.
+    #[cfg(debug_assertions)]
     pub(crate) fn simulated() -> (Self, std_mpsc::Receiver<Command>) {
         let (commands, commanded) = std_mpsc::channel();
         let thread = None;

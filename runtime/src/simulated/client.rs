@@ -32,8 +32,11 @@ struct State {
     /// Arrived or refused, and not told yet.
     replies: VecDeque<(Ticket, Option<String>)>,
     acknowledged: BTreeMap<usize, Vec<Acknowledged>>,
+    /// How many events may be under way at once, where that is limited.
+    room: Option<usize>,
     is_away: bool,
     has_ended: bool,
+    broken: Option<String>,
 }
 
 impl Client {
@@ -49,11 +52,29 @@ impl Client {
         &self.topics
     }
 
-    /// Its process has ended: nobody is told anything any more, but what is on its way is.
-    pub(super) fn end(&self) {
+    /// Its process has ended: nobody is told anything any more. Of the events on their way to each
+    /// partition so many arrive all the same as `survive` says of how many there are, the first
+    /// ones, as a client sends them; the others are lost, and returned.
+    pub(super) fn end(&self, mut survive: impl FnMut(usize) -> usize) -> Vec<Outgoing> {
         let mut state = self.lock();
         state.has_ended = true;
         state.replies.clear();
+        let queues = state.on_their_way.values_mut();
+        let lost = queues.filter(|queue| !queue.is_empty()).flat_map(|queue| {
+            let surviving = survive(queue.len()).min(queue.len());
+            queue.split_off(surviving)
+        });
+        lost.map(|(_, outgoing)| outgoing).collect()
+    }
+
+    /// It takes no more than so many events at once.
+    pub(super) fn set_room(&self, events: usize) {
+        self.lock().room = Some(events);
+    }
+
+    /// It meets an error from which it cannot recover.
+    pub(super) fn set_broken(&self, why: &str) {
+        self.lock().broken = Some(why.to_owned());
     }
 
     pub(super) fn set_away(&self, is_away: bool) {
@@ -133,6 +154,11 @@ impl Broker for Client {
         if !self.topics.has(&outgoing.topic) {
             return Err(format!("publish to {}: unknown topic", outgoing.topic));
         }
+        let on_their_way: usize = state.on_their_way.values().map(VecDeque::len).sum();
+        let under_way = on_their_way + state.replies.len();
+        if state.room.is_some_and(|room| under_way >= room) {
+            return Ok(false);
+        }
         if !state.has_ended {
             let partition = self.topics.partition_of(Some(&outgoing.key));
             let place = (outgoing.topic.clone(), partition);
@@ -178,7 +204,7 @@ impl Broker for Client {
     }
 
     fn fatal_error(&self) -> Option<String> {
-        None
+        self.lock().broken.clone()
     }
 
     fn purge(&self) {

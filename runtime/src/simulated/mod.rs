@@ -4,7 +4,8 @@
 //! It is the member that is deployed, from its assignment to its lanes; in place of the Kafka client
 //! stand [`Topics`] in memory, and in place of the machine's clock a [`Clock`] that stands still. Its
 //! database is whatever store it is given, such as a [`crate::store::MemoryStore`]. On a tokio
-//! runtime of one thread the same orders then give the same run, to the last step.
+//! runtime of one thread the same orders then give the same run, to the last step. Like failpoints,
+//! it is there in builds with debug assertions only, and in no release.
 
 mod client;
 mod clock;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus::Registry;
 use tokio::{
     sync::{mpsc, oneshot},
     task::AbortHandle,
@@ -34,6 +35,7 @@ pub struct Process {
     task: AbortHandle,
     stop: Option<oneshot::Sender<()>>,
     outcome: Outcome,
+    registry: Registry,
 }
 
 impl Process {
@@ -57,7 +59,9 @@ impl Process {
             from_poll,
         };
         let machine = Machine::Simulated(Arc::clone(clock));
-        let service = Service::new(group, worker, store, config).on(machine);
+        let registry = Registry::new();
+        let service = Service::new(group, worker, store, config).with_registry(registry.clone());
+        let service = service.on(machine);
         let status = service.status();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
@@ -79,6 +83,7 @@ impl Process {
             task: task.abort_handle(),
             stop: Some(stop),
             outcome,
+            registry,
         }
     }
 
@@ -94,11 +99,32 @@ impl Process {
         &self.status
     }
 
-    /// It ends here and now; what is on its way to the topics may still arrive.
-    pub fn kill(&mut self) {
-        self.client.end();
+    /// It ends here and now. Of what is on its way to a partition, as many events still arrive as
+    /// `survive` says of how many there are, the first ones; the others are lost, and returned.
+    pub fn kill(&mut self, survive: impl FnMut(usize) -> usize) -> Vec<Outgoing> {
         self.polling.end();
         self.task.abort();
+        self.client.end(survive)
+    }
+
+    /// Its client has room for no more than so many events at once.
+    pub fn set_room(&self, events: usize) {
+        self.client.set_room(events);
+    }
+
+    /// Its client meets an error from which it cannot recover.
+    pub fn break_client(&self, why: &str) {
+        self.client.set_broken(why);
+    }
+
+    /// How many of its batches another owner's epoch has refused.
+    #[must_use]
+    pub fn fenced_batches(&self) -> u64 {
+        let families = self.registry.gather();
+        let fenced =
+            (families.iter()).filter(|family| family.name().ends_with("fenced_batches_total"));
+        let counts = fenced.flat_map(|family| family.get_metric());
+        counts.map(|one| one.get_counter().get_value() as u64).sum()
     }
 
     /// It is told to stop.

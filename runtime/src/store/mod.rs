@@ -17,7 +17,9 @@ pub use cells::{Cell, Cells, Kind};
 pub use migrate::{Migration, MigrationError};
 pub use open::open;
 pub use postgres::{Limits, PostgresStore};
-pub use sqlite::{MemoryStore, SqliteStore};
+#[cfg(debug_assertions)]
+pub use sqlite::MemoryStore;
+pub use sqlite::SqliteStore;
 pub use table::{Column, Table};
 
 /// A boxed future; the trait is used as an object so that one binary serves both databases.

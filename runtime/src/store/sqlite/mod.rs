@@ -9,6 +9,7 @@
 mod bulk;
 mod connection;
 mod errors;
+#[cfg(debug_assertions)]
 mod in_memory;
 mod pool;
 mod transaction;
@@ -19,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+#[cfg(debug_assertions)]
 pub use in_memory::MemoryStore;
 use tokio::sync::Semaphore;
 
