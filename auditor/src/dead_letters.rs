@@ -47,7 +47,7 @@ impl Partition {
         &mut self,
         scanner: &Scanner,
         (topic, partition): (&str, i32),
-        last: Option<Told>,
+        (last, evidence): (Option<Told>, &mut Evidence),
     ) -> Result<bool, AuditError> {
         let from = last.map_or(self.next, |last| last.offset);
         let mut is_same = true;
@@ -71,7 +71,8 @@ impl Partition {
         });
         let end = end.map_err(unreadable)?;
         if is_same {
-            self.next = self.next.max(end);
+            evidence.damaged((topic, partition), &end.damaged);
+            self.next = self.next.max(end.next);
         }
         Ok(is_same)
     }
@@ -125,10 +126,10 @@ impl Letters {
                 // Where there is more, the last that was read shows whether it is the same topic.
                 let last = read.records.last().copied();
                 let last = last.filter(|_| bounds.noted_end > read.next);
-                if !read.on(scanner, at, last)? {
+                if !read.on(scanner, at, (last, evidence))? {
                     evidence.replaced(at, read.low, read.next - 1);
                     *read = Partition::from(bounds.first);
-                    read.on(scanner, at, None)?;
+                    read.on(scanner, at, (None, evidence))?;
                 }
                 evidence.read(at, layout, read.low, read.next);
             }

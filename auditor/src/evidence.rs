@@ -4,7 +4,7 @@
 //!
 //! Separate from the records: it outlives them, should their files fail. What was found stays found.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
     report::{Promise, Report},
@@ -112,6 +112,21 @@ impl Evidence {
         });
     }
 
+    /// Notes offsets whose records cannot be read any more: their bytes are damaged on the broker.
+    pub(crate) fn damaged(&mut self, (topic, partition): (&str, i32), ranges: &[Range<i64>]) {
+        for range in ranges {
+            let gone = Gone {
+                topic: topic.to_owned(),
+                partition,
+                offsets: (range.start, range.end),
+                why: "their bytes are damaged on the broker".to_owned(),
+            };
+            if !self.gone.contains(&gone) {
+                self.gone.push(gone);
+            }
+        }
+    }
+
     /// Names everything that was ever found gone.
     pub(crate) fn report(&self, report: &mut Report) {
         for gone in &self.gone {
@@ -121,11 +136,7 @@ impl Evidence {
             };
             let (from, end) = gone.offsets;
             let subject = format!("{}[{}]@{from}", gone.topic, gone.partition);
-            let what = format!(
-                "lost: offsets {from} to {} were read and are gone: {}",
-                end - 1,
-                gone.why
-            );
+            let what = format!("lost: offsets {from} to {} are gone: {}", end - 1, gone.why);
             report.breach(promise, subject, what);
         }
     }
@@ -176,8 +187,7 @@ mod tests {
         let mut evidence = read_to(10);
         let losses = evidence.compare(&layout(Some("A"), 2, 7));
         assert_eq!((losses.len(), losses[0].from), (1, Some(7)));
-        let what =
-            format!("{TOPIC}[0]@7: lost: offsets 7 to 9 were read and are gone: it ends at @7 now");
+        let what = format!("{TOPIC}[0]@7: lost: offsets 7 to 9 are gone: it ends at @7 now");
         assert_eq!(named(&evidence), std::slice::from_ref(&what));
         assert!(evidence.compare(&layout(Some("A"), 2, 20)).is_empty());
         assert_eq!(named(&evidence), [what], "it is not forgotten");

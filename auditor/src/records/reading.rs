@@ -36,12 +36,13 @@ impl Records {
             let mut read = known.unwrap_or_else(|| Extent::from(bounds.first));
             // Where there is more to read, the last that was read shows whether it is the same topic.
             let last = read.last.filter(|_| bounds.noted_end > read.next);
-            let mut done = self.read_partition(scanner, (topic, shard), &mut read, last);
+            let mut done =
+                self.read_partition(scanner, (topic, shard), &mut read, (last, evidence));
             if let (Ok(Found::Another), Some(last)) = (&done, last) {
                 evidence.replaced((topic, shard), read.low, last);
                 let (first, _) = scanner.bounds(topic, shard).map_err(unreadable)?;
                 read.begin_anew(first);
-                done = self.read_partition(scanner, (topic, shard), &mut read, None);
+                done = self.read_partition(scanner, (topic, shard), &mut read, (None, evidence));
             }
             if done.is_ok() {
                 evidence.read((topic, shard), layout, read.low, read.next);
@@ -58,7 +59,7 @@ impl Records {
         scanner: &Scanner,
         (topic, shard): (&'static str, i32),
         read: &mut Extent,
-        last: Option<i64>,
+        (last, evidence): (Option<i64>, &mut Evidence),
     ) -> Result<Found, AuditError> {
         let generation = read.generation();
         let (mut found, mut failed, mut newest) = (Found::Same, None, None);
@@ -89,7 +90,9 @@ impl Records {
             return Err(failed.into());
         }
         if found == Found::Same {
-            read.next = read.next.max(end.map_err(unreadable)?);
+            let end = end.map_err(unreadable)?;
+            evidence.damaged((topic, shard), &end.damaged);
+            read.next = read.next.max(end.next);
         }
         Ok(found)
     }

@@ -234,10 +234,10 @@ fn another_topic_that_has_grown_longer_does_not_pass_for_the_same() {
     assert_eq!(look(&first), ((0..6).collect(), vec![]));
     let (seen, named) = look(&longer);
     assert_eq!(seen, (0..9).collect::<Vec<i64>>());
-    let replaced = "lost: offsets 0 to 5 were read and are gone: another record stands at @5 now";
+    let replaced = "lost: offsets 0 to 5 are gone: another record stands at @5 now";
     assert_eq!(named, [replaced]);
     let (seen, named) = look(&shorter);
     assert_eq!(seen, (0..4).collect::<Vec<i64>>());
-    let shrunk = "lost: offsets 4 to 8 were read and are gone: it ends at @4 now";
+    let shrunk = "lost: offsets 4 to 8 are gone: it ends at @4 now";
     assert_eq!(named, [replaced, shrunk]);
 }

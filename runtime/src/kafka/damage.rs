@@ -103,6 +103,8 @@ impl ConsumerContext for Quiet {}
 
 /// How long a broker may take to give out one record.
 const TRIED_WITHIN: Duration = Duration::from_secs(10);
+/// So many offsets are tried one by one: more than a batch commonly holds.
+const ONE_BY_ONE: i64 = 256;
 
 impl Trial {
     pub(crate) fn new(
@@ -122,7 +124,9 @@ impl Trial {
         Ok(Self { consumer })
     }
 
-    /// What is damaged from an offset on, if its record is. Blocks.
+    /// What is damaged from an offset on, if its record is: up to the first record that can be read, exactly,
+    /// where less than 257 offsets are damaged in a row. Where there are more, a sound batch between two
+    /// damaged ones may be counted with them. Blocks.
     pub(crate) fn gap(
         &self,
         topic: &str,
@@ -133,18 +137,21 @@ impl Trial {
         if from >= end || !self.is_damaged(topic, partition, from)? {
             return Ok(None);
         }
-        // A broker gives out whole batches: all offsets of a damaged one fail alike. Its end is found
-        // between an offset that fails and one that does not.
+        // A broker gives out whole batches: all offsets of a damaged one fail alike. Its end is sought one
+        // by one, so that nothing sound is passed over, and in growing steps where that would take long.
         let (mut fails, mut step) = (from, 1);
         let mut passes = loop {
-            let at = from.saturating_add(step);
+            let at = fails.saturating_add(step);
             if at >= end {
                 break end;
             }
             if !self.is_damaged(topic, partition, at)? {
                 break at;
             }
-            (fails, step) = (at, step * 2);
+            fails = at;
+            if at - from >= ONE_BY_ONE {
+                step *= 2;
+            }
         };
         while passes - fails > 1 {
             let middle = fails + (passes - fails) / 2;
@@ -176,16 +183,39 @@ impl Trial {
                 Some(Ok(message)) if message.offset() >= offset => break Ok(false),
                 Some(Err(error)) if is_damage(&error) => break Ok(true),
                 Some(Err(error)) if started.elapsed() > TRIED_WITHIN => break Err(said(error)),
+                // What is left may hold no record (marks of transactions): the position tells.
+                None if position(&self.consumer, topic, partition) > Some(offset) => {
+                    break Ok(false);
+                }
+                // Nothing is known against it. A batch that cannot be unpacked holds up its partition, which
+                // begins where it stands, and no other one.
                 None if started.elapsed() > TRIED_WITHIN => {
-                    break Err(format!(
-                        "{topic}[{partition}] gives nothing out at {offset}"
-                    ));
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        offset,
+                        "nothing is given out, and nothing said"
+                    );
+                    break Ok(false);
                 }
                 _ => {}
             }
         };
         self.consumer.unassign().map_err(said)?;
         outcome
+    }
+}
+
+/// Where a client would read on.
+pub(super) fn position<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+) -> Option<i64> {
+    let positions = consumer.position().ok()?;
+    match positions.find_partition(topic, partition)?.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
     }
 }
 

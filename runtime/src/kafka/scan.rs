@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,11 +14,26 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::{copy, damage::is_damage, options, topic_id};
+use super::{
+    copy,
+    damage::{Trial, is_damage, position},
+    options, topic_id,
+};
 use crate::{bookkeeping::halts::Present, record::Record};
 
 /// Without any record for so long, a scan gives up.
 const STALL_MAX: Duration = Duration::from_secs(30);
+/// How often a client may speak of damage that is not found.
+const NOT_FOUND_MAX: u32 = 5;
+
+/// How far a partition was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// Where to go on the next time.
+    pub next: i64,
+    /// Offsets that were passed over: the bytes of their records are damaged on the broker.
+    pub damaged: Vec<Range<i64>>,
+}
 
 /// Why a scan has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +62,8 @@ impl ConsumerContext for Quiet {}
 /// Reads topics.
 pub struct Scanner {
     consumer: BaseConsumer<Quiet>,
+    bootstrap_servers: String,
+    kafka_options: BTreeMap<String, String>,
 }
 
 impl Scanner {
@@ -74,7 +92,11 @@ impl Scanner {
                 topic: String::new(),
                 reason: error.to_string(),
             })?;
-        Ok(Self { consumer })
+        Ok(Self {
+            consumer,
+            bootstrap_servers: bootstrap_servers.to_owned(),
+            kafka_options: kafka_options.clone(),
+        })
     }
 
     /// The number of partitions of a topic.
@@ -143,12 +165,11 @@ impl Scanner {
         topic: &str,
         partition: i32,
         each: impl FnMut(Record),
-    ) -> Result<(), ScanError> {
-        self.read_from(topic, partition, 0, each).map(drop)
+    ) -> Result<Read, ScanError> {
+        self.read_from(topic, partition, 0, each)
     }
 
-    /// The same from an offset on, or from the first record behind it that there still is; says
-    /// where to go on the next time.
+    /// The same from an offset on, or from the first record behind it that there still is.
     ///
     /// # Errors
     /// [`ScanError`] when Kafka does not answer.
@@ -158,32 +179,71 @@ impl Scanner {
         partition: i32,
         from: i64,
         mut each: impl FnMut(Record),
-    ) -> Result<i64, ScanError> {
+    ) -> Result<Read, ScanError> {
         let (low, high) = self.bounds(topic, partition)?;
         let from = from.max(low);
+        let mut read = Read {
+            next: from,
+            damaged: Vec::new(),
+        };
         if from >= high {
-            return Ok(from);
+            return Ok(read);
         }
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(from))
-            .and_then(|()| self.consumer.assign(&list))
-            .map_err(|error| failed(topic, &error))?;
         let name: Arc<str> = Arc::from(topic);
-        let outcome = self.read_until(&name, partition, high, &mut each);
+        let outcome = self.read_sound(&name, partition, high, (&mut read, &mut each));
         let left = self
             .consumer
             .unassign()
             .map_err(|error| failed(topic, &error));
-        outcome.and(left).map(|()| high)
+        outcome.and(left)?;
+        read.next = high;
+        Ok(read)
     }
 
+    /// Reads up to an end, and on behind what is damaged.
+    fn read_sound(
+        &self,
+        topic: &Arc<str>,
+        partition: i32,
+        high: i64,
+        (read, each): (&mut Read, &mut impl FnMut(Record)),
+    ) -> Result<(), ScanError> {
+        let mut not_found = 0;
+        while read.next < high {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(topic, partition, Offset::Offset(read.next))
+                .and_then(|()| self.consumer.assign(&list))
+                .map_err(|error| failed(topic, &error))?;
+            let Some(damage) = self.read_until(topic, partition, high, (read, each))? else {
+                return Ok(());
+            };
+            // The client would read on behind it, or anywhere: what is damaged is found out apart from it.
+            let kafka = |reason| ScanError::Kafka {
+                topic: topic.to_string(),
+                reason,
+            };
+            let trial = Trial::new(&self.bootstrap_servers, &self.kafka_options).map_err(kafka)?;
+            let gap = trial.gap(topic, partition, read.next, high);
+            match gap.map_err(kafka)? {
+                Some(gap) => {
+                    read.next = gap.to;
+                    read.damaged.push(gap.from..gap.to);
+                }
+                None if not_found < NOT_FOUND_MAX => not_found += 1,
+                None => return Err(failed(topic, &damage)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads up to an end; the error that speaks of damage, where it met one.
     fn read_until(
         &self,
         topic: &Arc<str>,
         partition: i32,
         high: i64,
-        each: &mut impl FnMut(Record),
-    ) -> Result<(), ScanError> {
+        (read, each): (&mut Read, &mut impl FnMut(Record)),
+    ) -> Result<Option<KafkaError>, ScanError> {
         let mut moved = Instant::now();
         loop {
             match self.consumer.poll(Duration::from_millis(100)) {
@@ -191,13 +251,14 @@ impl Scanner {
                     moved = Instant::now();
                     let offset = message.offset();
                     each(copy::record(&message, Arc::clone(topic)));
-                    if offset + 1 >= high {
-                        return Ok(());
+                    read.next = offset + 1;
+                    if read.next >= high {
+                        return Ok(None);
                     }
                 }
                 // Offsets at the end may hold no record (control records): the position tells.
-                None if self.position(topic, partition).is_some_and(|at| at >= high) => {
-                    return Ok(());
+                None if position(&self.consumer, topic, partition) >= Some(high) => {
+                    return Ok(None);
                 }
                 None if moved.elapsed() > STALL_MAX => {
                     let reason = format!("no record for {STALL_MAX:?}");
@@ -207,20 +268,12 @@ impl Scanner {
                     });
                 }
                 None => {}
-                // The client would read on behind it, or anywhere.
-                Some(Err(error)) if is_damage(&error) || moved.elapsed() > STALL_MAX => {
+                Some(Err(error)) if is_damage(&error) => return Ok(Some(error)),
+                Some(Err(error)) if moved.elapsed() > STALL_MAX => {
                     return Err(failed(topic, &error));
                 }
                 Some(Err(error)) => tracing::debug!(%error, topic = topic.as_ref(), "scan"),
             }
-        }
-    }
-
-    fn position(&self, topic: &str, partition: i32) -> Option<i64> {
-        let positions = self.consumer.position().ok()?;
-        match positions.find_partition(topic, partition)?.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
         }
     }
 }
