@@ -13,7 +13,7 @@ use std::{
 use crate::mutant::{Program, Test};
 
 /// What takes longer hangs, and has caught nothing.
-const TEST_MAX: Duration = Duration::from_secs(240);
+const TEST_MAX: Duration = Duration::from_secs(600);
 
 /// Where the programs are.
 pub(crate) struct Programs {
