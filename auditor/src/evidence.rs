@@ -200,7 +200,7 @@ mod tests {
             let losses = evidence.compare(&layout(Some("B"), 0, end));
             assert_eq!((losses.len(), losses[0].from), (1, None));
             let named = named(&evidence);
-            assert!(named[0].contains("offsets 2 to 9 were read"), "{named:?}");
+            assert!(named[0].contains("offsets 2 to 9 are gone"), "{named:?}");
             assert!(named[0].contains("the topic was A"), "{named:?}");
         }
         let mut evidence = read_to(10);
