@@ -41,7 +41,7 @@ pub(crate) enum PollEvent {
     /// A partition cannot be read from where it should; Kafka does not say which. With it comes how
     /// far each was polled before.
     OutOfRange { polled: Vec<(String, i32, i64)> },
-    /// Records of a partition are damaged; the client does not say of which. What came before them was
+    /// Records of a partition are damaged; the Rust client passes on no partition. What came before them was
     /// handed over, this far in each, and nothing behind.
     Damaged { polled: Vec<(String, i32, i64)> },
     /// The client cannot go on; the process must end.
